@@ -1,0 +1,47 @@
+/**
+ * A file that is either old or new, never half: write beside, fsync, rename, fsync the folder.
+ *
+ * POSIX makes rename atomic for other processes; only the two fsyncs make it last through a power cut:
+ * the first so that the name never points at unwritten bytes, the second so that the name itself is kept.
+ */
+import { closeSync, fsyncSync, openSync } from "node:fs";
+import { open, rename, rm } from "node:fs/promises";
+import { dirname } from "node:path";
+
+export async function writeFileAtomically(path: string, bytes: Uint8Array, mode = 0o644): Promise<void> {
+  const beside = `${path}.part`;
+  try {
+    const file = await open(beside, "w", mode);
+    try {
+      await file.writeFile(bytes);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(beside, path);
+  } catch (error) {
+    await rm(beside, { force: true });
+    throw error;
+  }
+  syncFolder(dirname(path));
+}
+
+/** Makes the names in a folder last. Windows cannot open folders and journals its names itself. */
+export function syncFolder(path: string): void {
+  if (process.platform === "win32") return;
+  const folder = openSync(path, "r");
+  try {
+    fsyncSync(folder);
+  } finally {
+    closeSync(folder);
+  }
+}
+
+export async function syncFile(path: string): Promise<void> {
+  const file = await open(path, "r");
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}

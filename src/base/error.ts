@@ -1,0 +1,46 @@
+/**
+ * Every failure the product can name.
+ *
+ *   refused   bad bytes or bad trust: stop, keep what runs, never retry
+ *   failed    the world: network, disk, lock; asking again may help
+ *   usage     the caller's words: tell the person
+ *
+ * `code` is for programs and never changes meaning. `message` is one sentence for a person:
+ * what was expected, what was found. `facts` carry the values, `hint` says what to do next.
+ * Anything that is not a ThemisError is a bug.
+ */
+export type FailureKind = "refused" | "failed" | "usage";
+
+/** Who has to act on it: decides the exit status (bin/exit-status.ts). */
+export type FailureArea = "general" | "network" | "local";
+
+export type FailureDetails = {
+  readonly facts?: Readonly<Record<string, unknown>>;
+  readonly hint?: string;
+  readonly cause?: unknown;
+  readonly area?: FailureArea;
+};
+
+export class ThemisError<Code extends string = string> extends Error {
+  readonly code: Code;
+  readonly kind: FailureKind;
+  readonly area: FailureArea;
+  readonly facts: Readonly<Record<string, unknown>>;
+  readonly hint: string | undefined;
+
+  constructor(code: Code, kind: FailureKind, message: string, details: FailureDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = new.target.name;
+    this.code = code;
+    this.kind = kind;
+    this.area = details.area ?? "general";
+    this.facts = details.facts ?? {};
+    this.hint = details.hint;
+  }
+}
+
+/** The `code` of a Node system error ("ENOENT"), or undefined for anything else. */
+export function systemCode(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !("code" in error)) return undefined;
+  return typeof error.code === "string" ? error.code : undefined;
+}
