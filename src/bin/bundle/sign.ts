@@ -1,0 +1,78 @@
+import { join } from "node:path";
+import type { Command } from "commander";
+import { writeFileAtomically } from "../../base/atomic-file.ts";
+import { ThemisError } from "../../base/error.ts";
+import { checkPacks, openBundle } from "../../publish/bundle.ts";
+import { openSigner, signManifest } from "../../publish/sign/sign.ts";
+import { command, type Tools } from "../program.ts";
+import { readInput } from "../trust-anchors.ts";
+import { secretSources } from "./secrets.ts";
+
+type Options = {
+  readonly key: string;
+  readonly certificates: string;
+  readonly trustAnchor?: string;
+  readonly rsaPadding: string;
+  readonly passphraseFile?: string;
+  readonly pinFile?: string;
+};
+
+export function signCommand({ say, signal }: Tools): Command {
+  return command("sign", "sign a bundle's manifest with a key file or a key in a PKCS#11 token", [
+    "themis-bundle sign bundle --key pki/signer-key.pem --certificates pki/signer.pem",
+    "themis-bundle sign bundle --certificates chain.pem --key \\",
+    "    'pkcs11:token=release;object=signer?module-path=/usr/lib/hsm.so&pin-source=file:/run/pin'",
+    "",
+    "The PIN is read from pin-source, --pin-file, THEMIS_PIN or a prompt, never from",
+    "the command line, and tried once.",
+  ])
+    .argument("<bundle>", "a bundle made by themis-bundle build")
+    .requiredOption("--key <key>", "a PKCS#8 PEM file, or a pkcs11: URI (RFC 7512)")
+    .requiredOption("--certificates <file>", "the signer's certificate, then its chain, PEM")
+    .option("--trust-anchor <file>", "also prove that the chain ends at this certificate")
+    .option("--rsa-padding <name>", "pkcs1 or pss, for RSA keys", "pkcs1")
+    .option("--passphrase-file <file>", "for an encrypted key; or THEMIS_KEY_PASSPHRASE")
+    .option("--pin-file <file>", "for a token; or pin-source in the URI, or THEMIS_PIN")
+    .action(async (folder: string, options: Options) => {
+      const rsaPadding = parsePadding(options.rsaPadding);
+      const certificatesPem = (await readInput(options.certificates)).toString("latin1");
+      const anchorsPem = options.trustAnchor && (await readInput(options.trustAnchor)).toString("latin1");
+      const bundle = await openBundle(folder);
+      // Never put a name under something that is not what it says it is.
+      await checkPacks(bundle, signal);
+      const signer = await openSigner({
+        key: options.key,
+        secrets: secretSources(options),
+        rsaPadding,
+        certificatesPem,
+      });
+      try {
+        const signature = await signManifest({
+          manifest: bundle.manifestBytes,
+          certificatesPem,
+          signer,
+          now: new Date(),
+          anchorsPem: anchorsPem || undefined,
+        });
+        await writeFileAtomically(join(folder, "manifest.json.p7s"), signature);
+        const { product, version } = bundle.manifest;
+        say.result(
+          {
+            schema: "themis-bundle/sign/1",
+            product,
+            version,
+            algorithm: signer.algorithm,
+            signatureBytes: signature.length,
+          },
+          `signed ${product} ${version} (${signer.algorithm}, ${signature.length} bytes)`,
+        );
+      } finally {
+        await signer.close();
+      }
+    });
+}
+
+function parsePadding(name: string): "pkcs1" | "pss" {
+  if (name === "pkcs1" || name === "pss") return name;
+  throw new ThemisError("USAGE", "usage", `--rsa-padding takes pkcs1 or pss, not ${JSON.stringify(name)}`);
+}

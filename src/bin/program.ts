@@ -1,0 +1,103 @@
+/**
+ * What both programs share: options that every command takes, errors in our own words, signals, and
+ * the way from a parsed command to an exit status.
+ */
+import { Command, CommanderError } from "commander";
+import { ThemisError } from "../base/error.ts";
+import { EXIT } from "./exit-status.ts";
+import type { Reporter } from "./reporter.ts";
+
+export type Tools = { readonly say: Reporter; readonly signal: AbortSignal };
+
+/** A command of ours: what it is for, and examples under its help. */
+export function command(name: string, summary: string, examples: readonly string[] = []): Command {
+  const made = new Command(name).summary(summary).description(summary).showSuggestionAfterError(true);
+  if (examples.length > 0) {
+    made.addHelpText("after", `\nExamples:\n${examples.map((line) => `  ${line}`).join("\n")}`);
+  }
+  return made;
+}
+
+export function withGlobalOptions(program: Command): Command {
+  return program
+    .option("--json", "print one JSON document on stdout, for failures too")
+    .option("--quiet", "print errors only")
+    .option("--debug", "print stack traces");
+}
+
+/** Ctrl-C once stops cleanly, twice stops now. */
+export function interruption(say: Reporter): AbortSignal {
+  const controller = new AbortController();
+  let asked = false;
+  const stop = (): void => {
+    if (asked) process.exit(EXIT.interrupted);
+    asked = true;
+    say.note("stopping; once more to stop at once");
+    controller.abort();
+  };
+  process.on("SIGINT", stop);
+  process.on("SIGTERM", stop);
+  return controller.signal;
+}
+
+export async function runProgram(program: Command, say: Reporter, argv: readonly string[]): Promise<void> {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    // `themis-bundle inspect | head` closes the pipe early; that is no failure.
+    if (error.code === "EPIPE") process.exit(EXIT.done);
+    throw error;
+  });
+  say.options = {
+    json: argv.includes("--json"),
+    quiet: argv.includes("--quiet"),
+    debug: argv.includes("--debug"),
+  };
+  prepare(program, say);
+  try {
+    await program.parseAsync([...argv], { from: "user" });
+  } catch (error) {
+    if (error instanceof CommanderError) process.exitCode = usageStatus(error, say);
+    else process.exitCode = say.failure(error);
+  }
+}
+
+/** Global options may stand before or behind the command, and every level refuses with our status. */
+function prepare(program: Command, say: Reporter): void {
+  program.exitOverride().configureOutput({
+    writeErr: (text) => {
+      if (!say.options.json) process.stderr.write(text);
+    },
+  });
+  program.configureHelp({ helpWidth: Math.min(process.stdout.columns ?? 80, 80), showGlobalOptions: false });
+  for (const child of program.commands) {
+    withGlobalOptions(child);
+    prepare(child, say);
+  }
+}
+
+function usageStatus(error: CommanderError, say: Reporter): number {
+  if (error.code === "commander.helpDisplayed" || error.code === "commander.version") return EXIT.done;
+  if (error.code === "commander.help") return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+  if (say.options.json) {
+    say.failure(new ThemisError("USAGE", "usage", error.message.replace(/^error: /, "")));
+  }
+  return EXIT.usage;
+}
+
+/** @throws ThemisError USAGE */
+export function wholeNumber(option: string, least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < least || value > most) {
+      throw new ThemisError(
+        "USAGE",
+        "usage",
+        `${option} takes a whole number from ${least} to ${most}, not ${JSON.stringify(text)}`,
+      );
+    }
+    return value;
+  };
+}
+
+export function repeated(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value];
+}

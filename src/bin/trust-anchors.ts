@@ -1,0 +1,19 @@
+import { readFile } from "node:fs/promises";
+import { systemCode, ThemisError } from "../base/error.ts";
+import { readTrustAnchors, type TrustAnchor } from "../trust/anchor.ts";
+
+/** @throws ThemisError FILE_UNREADABLE; TrustError ANCHOR_MALFORMED */
+export async function loadTrustAnchors(path: string): Promise<TrustAnchor[]> {
+  return readTrustAnchors(await readInput(path));
+}
+
+/** A file that the person named: not being there is a usage error. @throws ThemisError FILE_UNREADABLE */
+export async function readInput(path: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (cause) {
+    throw new ThemisError("FILE_UNREADABLE", "usage", `${path} cannot be read (${systemCode(cause)})`, {
+      cause,
+    });
+  }
+}

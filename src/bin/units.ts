@@ -1,0 +1,68 @@
+/** Sizes, shares and times as people read them. Documents keep exact bytes and ISO 8601. */
+const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
+
+/** 1536 -> "1.5 KiB" */
+export function size(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1024 && unit < UNITS.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${unit === 0 ? value : value.toFixed(value < 10 ? 2 : 1)} ${UNITS[unit]}`;
+}
+
+/** How much smaller `part` is than `whole`: "98.2 %" */
+export function saved(part: number, whole: number): string {
+  return whole === 0 ? "-" : `${((1 - part / whole) * 100).toFixed(1)} %`;
+}
+
+export function seconds(ms: number): string {
+  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
+}
+
+/** Columns aligned, numbers to the right where `right` names the column; long names lose their middle. */
+export function table(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  right: readonly number[] = [],
+): string {
+  const shortened = [head, ...rows].map((row) => row.map((cell) => shorten(cell, 36)));
+  const widths = head.map((_, column) => Math.max(...shortened.map((row) => width(row[column] ?? ""))));
+  const line = (row: readonly string[]): string =>
+    row
+      .map((cell, column) => pad(cell, widths[column]!, right.includes(column)))
+      .join("  ")
+      .trimEnd();
+  return [
+    line(shortened[0]!),
+    widths.map((n) => "-".repeat(n)).join("  "),
+    ...shortened.slice(1).map(line),
+  ].join("\n");
+}
+
+function pad(cell: string, columns: number, right: boolean): string {
+  const space = " ".repeat(Math.max(0, columns - width(cell)));
+  return right ? space + cell : cell + space;
+}
+
+function shorten(text: string, columns: number): string {
+  const letters = [...text];
+  if (letters.length <= columns) return text;
+  const half = Math.floor((columns - 1) / 2);
+  return `${letters.slice(0, half).join("")}~${letters.slice(-half).join("")}`;
+}
+
+/** East Asian wide letters take two columns (UAX 11, the ranges that occur in file names). */
+function width(text: string): number {
+  let columns = 0;
+  for (const letter of text) {
+    columns +=
+      /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/.test(
+        letter,
+      )
+        ? 2
+        : 1;
+  }
+  return columns;
+}

@@ -1,0 +1,10 @@
+/** Every document that crosses a wire, as JSON Schema 2020-12; scripts/schemas.ts writes them to schemas/. */
+import { deltaManifestSchema } from "./manifest/delta-manifest.ts";
+import { manifestSchema } from "./manifest/manifest.ts";
+
+const DIALECT = "https://json-schema.org/draft/2020-12/schema";
+
+export const documentSchemas: Readonly<Record<string, object>> = {
+  manifest: { $schema: DIALECT, title: "themis-bundle manifest", ...manifestSchema },
+  "delta-manifest": { $schema: DIALECT, title: "themis-bundle delta manifest", ...deltaManifestSchema },
+};

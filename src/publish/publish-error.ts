@@ -1,0 +1,25 @@
+import { type FailureDetails, ThemisError } from "../base/error.ts";
+
+/** Every way building and publishing end badly, whose fault it is, and who has to act. */
+const kinds = {
+  TREE_MISSING: ["usage", "general"],
+  TREE_EMPTY: ["usage", "general"],
+  TREE_UNREADABLE: ["failed", "local"],
+  TREE_UNSUPPORTED: ["usage", "general"],
+  TREE_CHANGED: ["failed", "local"],
+  FROM_IDENTICAL: ["usage", "general"],
+  FROM_VERSION: ["usage", "general"],
+  RELEASE_INVALID: ["usage", "general"],
+  OUTPUT_NOT_EMPTY: ["usage", "general"],
+  OUTPUT_FAILED: ["failed", "local"],
+  BUNDLE_MISSING: ["usage", "general"],
+  BUNDLE_INCOMPLETE: ["refused", "general"],
+  PAGE_CONFLICT: ["refused", "general"],
+} as const;
+
+export class PublishError extends ThemisError<keyof typeof kinds> {
+  constructor(code: keyof typeof kinds, message: string, details: FailureDetails = {}) {
+    const [kind, area] = kinds[code];
+    super(code, kind, message, { area, ...details });
+  }
+}

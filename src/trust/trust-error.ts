@@ -1,0 +1,48 @@
+/** Every reason not to believe some bytes. All are `refused`: keep what runs, never ask again. */
+import { type FailureDetails, ThemisError } from "../base/error.ts";
+import { CmsError } from "../format/cms/cms-error.ts";
+
+export type TrustErrorCode =
+  /** Not a detached CMS signature within the profile. */
+  | "SIGNATURE_MALFORMED"
+  | "SIGNATURE_TOO_LARGE"
+  /** Well-formed, and made with an algorithm, key or parameter that we do not accept. */
+  | "SIGNATURE_ALGORITHM"
+  /** The mathematics say no. */
+  | "SIGNATURE_INVALID"
+  /** The signature belongs to other bytes. */
+  | "DIGEST_MISMATCH"
+  | "MANIFEST_TOO_LARGE"
+  | "SIGNER_NOT_FOUND"
+  | "SIGNER_EXPIRED"
+  | "SIGNER_NOT_YET_VALID"
+  /** keyUsage or extKeyUsage do not allow signing code. */
+  | "SIGNER_PURPOSE"
+  /** No chain of correct signatures leads to a pinned anchor. */
+  | "CHAIN_UNTRUSTED"
+  /** A CA of the chain, or the anchor, is outside its validity. */
+  | "CHAIN_EXPIRED"
+  /** RFC 5280, section 6: not a CA, too long, not allowed to sign certificates, unknown critical extension. */
+  | "CHAIN_INVALID"
+  | "ANCHOR_MALFORMED";
+
+export class TrustError extends ThemisError<TrustErrorCode> {
+  constructor(code: TrustErrorCode, message: string, details?: FailureDetails) {
+    super(code, "refused", message, details);
+  }
+}
+
+/** Runs a reader and turns what it refuses into a reason not to believe. Bugs pass through. */
+export function refuseMalformed<T>(code: "SIGNATURE_MALFORMED" | "ANCHOR_MALFORMED", read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof CmsError)) throw error;
+    const isAlgorithm = error.code === "CMS_ALGORITHM_REFUSED" && code === "SIGNATURE_MALFORMED";
+    throw new TrustError(isAlgorithm ? "SIGNATURE_ALGORITHM" : code, error.message, {
+      facts: error.facts,
+      cause: error,
+      ...(error.hint !== undefined && { hint: error.hint }),
+    });
+  }
+}

@@ -1,0 +1,149 @@
+/**
+ * May these bytes be believed? A detached CMS signature over them says so, or nobody does.
+ *
+ *   content + signature + anchors + now   ->   who signed, by which anchor     or a TrustError
+ *
+ * Every signer in the message must verify, not just one: a message with a bad signer was put together by
+ * someone who is not the publisher. How many different signers are enough is the caller's policy; count
+ * `publicKeySha256`, because one key can have many certificates.
+ */
+import { createHash } from "node:crypto";
+import { sha256 } from "../base/digest.ts";
+import { algorithmName } from "../format/cms/algorithm.ts";
+import type { Certificate } from "../format/cms/certificate.ts";
+import { equalBytes } from "../format/cms/der.ts";
+import { decodeSignedData, type SignedData, type SignerInfo } from "../format/cms/signed-data.ts";
+import type { TrustAnchor } from "./anchor.ts";
+import { verifyCertificatePath } from "./certification-path.ts";
+import { isSignatureBy } from "./signature.ts";
+import { refuseMalformed, TrustError } from "./trust-error.ts";
+
+/** The profile's bound: P-256 with one intermediate takes 1.4 KiB, so several signers and CRLs have room. */
+export const MAX_SIGNATURE_BYTES = 64 << 10;
+
+/** The profile's bound. */
+export const MAX_CONTENT_BYTES = 16 << 20;
+
+export type SignatureReport = { readonly signers: readonly SignerReport[] };
+
+export type SignerReport = {
+  readonly subject: string;
+  readonly issuer: string;
+  /** Lower-case hex. */
+  readonly serial: string;
+  /** Of the signer's certificate. */
+  readonly fingerprintSha256: string;
+  /** Of the signer's SubjectPublicKeyInfo: the same for every certificate of one key. */
+  readonly publicKeySha256: string;
+  readonly algorithm: string;
+  readonly notBefore: Date;
+  readonly notAfter: Date;
+  /** The subject of the pinned anchor that the chain ends in. */
+  readonly anchor: string;
+  /** The signer's own claim, for display only. */
+  readonly signingTime: Date | undefined;
+};
+
+export type SignatureRequest = {
+  readonly content: Uint8Array;
+  readonly signature: Uint8Array;
+  readonly anchors: readonly TrustAnchor[];
+  readonly now: Date;
+};
+
+/** @throws TrustError, with any code but ANCHOR_MALFORMED */
+export function verifySignature({ content, signature, anchors, now }: SignatureRequest): SignatureReport {
+  refuseLarge("MANIFEST_TOO_LARGE", "signed document", content, MAX_CONTENT_BYTES);
+  refuseLarge("SIGNATURE_TOO_LARGE", "signature", signature, MAX_SIGNATURE_BYTES);
+  const signed = refuseMalformed("SIGNATURE_MALFORMED", () => decodeSignedData(signature));
+  return {
+    signers: signed.signers.map((signer) => verifySigner(signer, signed, { content, anchors, now })),
+  };
+}
+
+function verifySigner(
+  signer: SignerInfo,
+  { certificates }: SignedData,
+  { content, anchors, now }: Omit<SignatureRequest, "signature">,
+): SignerReport {
+  const certificate = findSigner(signer, certificates);
+  // RFC 5652, 5.6: the signature is over the attributes, the attributes hold the digest of the content.
+  if (!isSignatureBy(certificate.spki, signer.signatureAlgorithm, signer.signedBytes, signer.signature)) {
+    throw new TrustError(
+      "SIGNATURE_INVALID",
+      `the signature by ${certificate.subject.text} is not one of its key`,
+      { facts: { subject: certificate.subject.text } },
+    );
+  }
+  const digest = createHash(signer.digestAlgorithm).update(content).digest();
+  if (!equalBytes(digest, signer.messageDigest)) {
+    throw new TrustError("DIGEST_MISMATCH", "the signature belongs to another document", {
+      facts: {
+        expected: Buffer.from(signer.messageDigest).toString("hex"),
+        found: digest.toString("hex"),
+      },
+    });
+  }
+  const { anchor } = verifyCertificatePath({
+    signer: certificate,
+    intermediates: certificates,
+    anchors,
+    now,
+  });
+  return {
+    subject: certificate.subject.text,
+    issuer: certificate.issuer.text,
+    serial: certificate.serial,
+    fingerprintSha256: sha256(certificate.der),
+    publicKeySha256: sha256(certificate.spki),
+    algorithm: algorithmName(signer.signatureAlgorithm),
+    notBefore: certificate.notBefore,
+    notAfter: certificate.notAfter,
+    anchor: anchor.subject,
+    signingTime: signer.signingTime,
+  };
+}
+
+/** RFC 5652, 5.3: by issuer and serial or by key identifier; two that fit would leave open who signed. */
+function findSigner(signer: SignerInfo, certificates: readonly Certificate[]): Certificate {
+  const { id } = signer;
+  const found = certificates.filter((certificate) =>
+    id.kind === "issuer-and-serial"
+      ? id.serial === certificate.serial && equalBytes(id.issuer, certificate.issuer.der)
+      : certificate.subjectKeyIdentifier !== undefined &&
+        equalBytes(id.keyIdentifier, certificate.subjectKeyIdentifier),
+  );
+  const [certificate] = found;
+  if (certificate === undefined || found.length > 1) {
+    throw new TrustError(
+      "SIGNER_NOT_FOUND",
+      `exactly one certificate in the signature should be the signer's, but ${found.length} are`,
+      { hint: "the signature must carry the signer's certificate" },
+    );
+  }
+  // RFC 5035, 5: otherwise another certificate of the same key could be put in the signer's place.
+  const [named] = signer.signingCertificates;
+  if (named !== undefined) {
+    const digest = createHash(named.hash).update(certificate.der).digest();
+    if (!equalBytes(digest, named.digest)) {
+      throw new TrustError(
+        "SIGNER_NOT_FOUND",
+        "signingCertificateV2 names another certificate than the signer's",
+      );
+    }
+  }
+  return certificate;
+}
+
+function refuseLarge(
+  code: "MANIFEST_TOO_LARGE" | "SIGNATURE_TOO_LARGE",
+  what: string,
+  bytes: Uint8Array,
+  limit: number,
+): void {
+  if (bytes.length > limit) {
+    throw new TrustError(code, `the ${what} is ${bytes.length} bytes long, the limit is ${limit}`, {
+      facts: { length: bytes.length, limit },
+    });
+  }
+}
