@@ -8,11 +8,9 @@
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync } from "node:fs";
-import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 
 const root = dirname(import.meta.dirname);
-const require = createRequire(import.meta.url);
 const ADDONS = ["pkcs11js", "bsdiff-node"];
 
 const missing = ADDONS.filter((name) => !loads(name));
@@ -68,18 +66,14 @@ function hasHeaders(folder: string): boolean {
 
 /** npm itself must run on this Node, since node-gyp builds for the Node it runs on. */
 function npm(args: readonly string[], env: Record<string, string>) {
-  const cli = process.env.npm_execpath ?? npmBesideSystemNode();
+  const cli = process.env.npm_execpath;
+  if (!cli) throw new Error("start this with: npm run addons");
   const path = `${dirname(process.execPath)}:${process.env.PATH}`;
   return spawnSync(process.execPath, [cli, ...args], {
     cwd: root,
     encoding: "utf8",
     env: { ...process.env, PATH: path, ...env },
   });
-}
-
-function npmBesideSystemNode(): string {
-  const found = spawnSync("npm", ["root", "-g"], { encoding: "utf8" }).stdout.trim();
-  return require.resolve(join(found, "npm", "bin", "npm-cli.js"));
 }
 
 function say(text: string): void {

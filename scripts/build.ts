@@ -19,6 +19,7 @@ const result = await build({
     "bundle-main": join(root, "src/bin/themis-bundle.ts"),
     "fetch-main": join(root, "src/bin/themis-fetch.ts"),
     "diff-worker": join(root, "src/publish/diff/diff-worker.ts"),
+    "bsdiff-process": join(root, "src/publish/diff/bsdiff-process.ts"),
     index: join(root, "src/index.ts"),
     fetch: join(root, "src/fetch/index.ts"),
   },

@@ -1,7 +1,18 @@
 /** What other programs build on; `themis-bundle/fetch` is the device's part alone. */
 export { ThemisError } from "./base/error.ts";
-export { decodeDeltaManifest, type Delta, type DeltaManifest, encodeDeltaManifest } from "./format/manifest/delta-manifest.ts";
-export { decodeManifest, encodeManifest, type Manifest, type Pack, type Target } from "./format/manifest/manifest.ts";
+export {
+  type Delta,
+  type DeltaManifest,
+  decodeDeltaManifest,
+  encodeDeltaManifest,
+} from "./format/manifest/delta-manifest.ts";
+export {
+  decodeManifest,
+  encodeManifest,
+  type Manifest,
+  type Pack,
+  type Target,
+} from "./format/manifest/manifest.ts";
 export { type BuildRequest, type BuildResult, build } from "./publish/build.ts";
 export { checkPacks, type OpenBundle, openBundle } from "./publish/bundle.ts";
 export { openSigner, signManifest } from "./publish/sign/sign.ts";

@@ -62,7 +62,8 @@ export async function runProgram(program: Command, say: Reporter, argv: readonly
 
 /** Global options may stand before or behind the command, and every level refuses with our status. */
 function prepare(program: Command, say: Reporter): void {
-  program.exitOverride().configureOutput({
+  // `build --version V` is the release's version; the program's own stands before the command.
+  program.enablePositionalOptions().exitOverride().configureOutput({
     writeErr: (text) => {
       if (!say.options.json) process.stderr.write(text);
     },
