@@ -63,11 +63,14 @@ export async function runProgram(program: Command, say: Reporter, argv: readonly
 /** Global options may stand before or behind the command, and every level refuses with our status. */
 function prepare(program: Command, say: Reporter): void {
   // `build --version V` is the release's version; the program's own stands before the command.
-  program.enablePositionalOptions().exitOverride().configureOutput({
-    writeErr: (text) => {
-      if (!say.options.json) process.stderr.write(text);
-    },
-  });
+  program
+    .enablePositionalOptions()
+    .exitOverride()
+    .configureOutput({
+      writeErr: (text) => {
+        if (!say.options.json) process.stderr.write(text);
+      },
+    });
   program.configureHelp({ helpWidth: Math.min(process.stdout.columns ?? 80, 80), showGlobalOptions: false });
   for (const child of program.commands) {
     withGlobalOptions(child);

@@ -1,0 +1,60 @@
+import type { Command } from "commander";
+import { readStatus } from "../../fetch/rollback.ts";
+import { command, type Tools } from "../program.ts";
+import { table } from "../units.ts";
+
+/** What a device keeps about itself, read and never written. */
+export function recordCommands({ say }: Tools): Command[] {
+  const status = rooted("status", "say what is installed").action(async ({ root }: { root: string }) => {
+    const { history, restorePoints, ...now } = await readStatus(root);
+    const text =
+      now.version === ""
+        ? `nothing of ours is installed in ${root}`
+        : `${now.product} ${now.version} (sequence ${now.sequence}), ${now.files} entries, ${restorePoints.length} restore points`;
+    const cut = now.unfinished ? "\na switch was cut; the next update or rollback finishes or undoes it" : "";
+    say.result({ schema: "themis-fetch/status/1", ...now, restorePoints: restorePoints.length }, text + cut);
+  });
+  const points = rooted("restore-points", "list the ways back, newest first").action(
+    async ({ root }: { root: string }) => {
+      const { restorePoints } = await readStatus(root);
+      const rows = restorePoints.map(({ id, created, fromVersion, toVersion }) => [
+        id,
+        created,
+        fromVersion || "(nothing)",
+        toVersion,
+      ]);
+      say.result(
+        { schema: "themis-fetch/restore-points/1", restorePoints },
+        rows.length > 0
+          ? table(["restore point", "created", "goes back to", "made before"], rows)
+          : "there is no restore point",
+      );
+    },
+  );
+  const history = rooted("history", "list what was done, newest first").action(
+    async ({ root }: { root: string }) => {
+      const { history: entries } = await readStatus(root);
+      const rows = entries.map(({ at, action, fromVersion, toVersion, result }) => [
+        at,
+        action,
+        fromVersion || "(nothing)",
+        toVersion || "(nothing)",
+        result,
+      ]);
+      say.result(
+        { schema: "themis-fetch/history/1", history: entries },
+        rows.length > 0
+          ? table(["when", "action", "from", "to", "result"], rows)
+          : "nothing has been done yet",
+      );
+    },
+  );
+  return [status, points, history];
+}
+
+function rooted(name: string, summary: string): Command {
+  return command(name, summary, [`themis-fetch ${name} --root /opt/app`]).requiredOption(
+    "--root <folder>",
+    "the installed tree",
+  );
+}

@@ -1,0 +1,21 @@
+import type { Command } from "commander";
+import { rollBack } from "../../fetch/rollback.ts";
+import { command, type Tools } from "../program.ts";
+
+export function rollbackCommand({ say }: Tools): Command {
+  return command("rollback", "put the previous release back", [
+    "themis-fetch rollback --root /opt/app",
+    "themis-fetch rollback --root /opt/app --to 20270131T120000Z-1a2b3c4d",
+  ])
+    .requiredOption("--root <folder>", "the installed tree")
+    .option("--to <id>", "a restore point from themis-fetch restore-points")
+    .action(async ({ root, to }: { root: string; to?: string }) => {
+      const result = await rollBack({ root, to }, { now: () => new Date() });
+      say.result(
+        { schema: "themis-fetch/rollback/1", ...result },
+        result.to === ""
+          ? `${result.from} is removed; the state before it is back`
+          : `${result.from} -> ${result.to}: running ${result.to} again`,
+      );
+    });
+}

@@ -1,0 +1,171 @@
+import type { Command } from "commander";
+import type { PlanStep } from "../../fetch/plan.ts";
+import {
+  download,
+  type Offer,
+  planOnly,
+  type UpdateRequest,
+  type UpdateResult,
+  update,
+} from "../../fetch/update.ts";
+import { EXIT } from "../exit-status.ts";
+import { command, type Tools, wholeNumber } from "../program.ts";
+import { loadTrustAnchors } from "../trust-anchors.ts";
+import { saved, seconds, size } from "../units.ts";
+
+type Options = {
+  readonly source: string;
+  readonly root: string;
+  readonly trustAnchor: string;
+  readonly version: string;
+  readonly connections: number;
+  readonly exitCode?: boolean;
+  readonly dryRun?: boolean;
+};
+
+export function updateCommands(tools: Tools): Command[] {
+  return [checkCommand(tools), planCommand(tools), downloadCommand(tools), updateCommand(tools)];
+}
+
+function checkCommand({ say, signal }: Tools): Command {
+  return withSource(
+    command("check", "say whether a newer release is offered; writes nothing", [
+      "themis-fetch check --source page --root /opt/app --trust-anchor root.pem --exit-code",
+    ]),
+  )
+    .option("--exit-code", "exit with 5 when there is nothing to do")
+    .action(async (options: Options) => {
+      const offer = await planOnly(await toRequest(options, signal), { now: () => new Date() });
+      say.result(
+        offerJson("check", offer),
+        offer.upToDate
+          ? `${offer.product} ${offer.to} is installed; nothing to do`
+          : `${offer.product} ${offer.to} is offered, ${offer.from || "nothing"} is installed; ${size(offer.bytesToFetch)} to fetch`,
+      );
+      if (offer.upToDate && options.exitCode) process.exitCode = EXIT.nothingToDo;
+    });
+}
+
+function planCommand({ say, signal }: Tools): Command {
+  return withSource(
+    command("plan", "say what an update would do; writes nothing", [
+      "themis-fetch plan --source page --root /opt/app --trust-anchor root.pem",
+    ]),
+  ).action(async (options: Options) => {
+    const offer = await planOnly(await toRequest(options, signal), { now: () => new Date() });
+    say.result(offerJson("plan", offer), planText(offer));
+  });
+}
+
+function downloadCommand({ say, signal }: Tools): Command {
+  return withSource(
+    command("download", "fetch and prove what an update needs, change nothing", [
+      "themis-fetch download --source https://example.org/app --root /opt/app --trust-anchor root.pem",
+    ]),
+  ).action(async (options: Options) => {
+    const result = await download(await toRequest(options, signal), {
+      now: () => new Date(),
+      progress: ({ phase, ...event }) => say.progress({ label: phase, ...event }),
+    });
+    say.result(
+      resultJson("download", result),
+      `${result.product} ${result.to}: ${size(result.bytesFetched)} fetched; themis-fetch update installs it`,
+    );
+  });
+}
+
+function updateCommand({ say, signal }: Tools): Command {
+  return withSource(
+    command("update", "prove, fetch, rebuild and switch to a release", [
+      "themis-fetch update --source https://example.org/app --root /opt/app --trust-anchor root.pem",
+      "themis-fetch update --source page --root /opt/app --trust-anchor root.pem --version 1.5.0",
+    ]),
+  )
+    .option("--dry-run", "say what would be done and write nothing")
+    .option("--exit-code", "exit with 5 when there is nothing to do")
+    .action(async (options: Options) => {
+      const request = await toRequest(options, signal);
+      if (options.dryRun) {
+        const offer = await planOnly(request, { now: () => new Date() });
+        say.result(offerJson("plan", offer), planText(offer));
+        return;
+      }
+      const result = await update(request, {
+        now: () => new Date(),
+        progress: ({ phase, ...event }) => say.progress({ label: phase, ...event }),
+      });
+      if (result.recovery !== "nothing")
+        say.note(`an earlier switch had been cut; it was ${result.recovery}`);
+      for (const { path, why } of result.fellBack) say.warn(`${path} was fetched whole: ${why}`);
+      for (const path of result.kept)
+        say.note(`${path} is not in the new release and was changed here; it stays`);
+      say.result(resultJson("update", result), resultText(result));
+      if (result.kind === "nothing-to-do" && options.exitCode) process.exitCode = EXIT.nothingToDo;
+    });
+}
+
+function withSource(made: Command): Command {
+  return made
+    .requiredOption("--source <place>", "a bundle or release page: a folder or an http(s) URL")
+    .requiredOption("--root <folder>", "the installed tree")
+    .requiredOption("--trust-anchor <file>", "the pinned certificate, PEM")
+    .option("--version <version>", "this release and no other", "")
+    .option("--connections <n>", "ranges fetched at once", wholeNumber("--connections", 1, 64), 4);
+}
+
+async function toRequest(options: Options, signal: AbortSignal): Promise<UpdateRequest> {
+  const { source, root, version, connections } = options;
+  return { source, root, version, connections, signal, anchors: await loadTrustAnchors(options.trustAnchor) };
+}
+
+function offerJson(name: string, { plan, ...offer }: Offer) {
+  return {
+    schema: `themis-fetch/${name}/1`,
+    ...offer,
+    bytesFull: plan.bytesFull,
+    kept: plan.kept,
+    steps: plan.steps.filter(({ kind }) => kind !== "keep").map(stepJson),
+  };
+}
+
+function stepJson(step: PlanStep) {
+  if (step.kind === "remove") return { action: step.kind, path: step.path };
+  const { path, size_bytes: sizeBytes, blob } = step.target;
+  if (step.kind === "patch")
+    return {
+      action: step.kind,
+      path,
+      sizeBytes,
+      algorithm: step.delta.algorithm,
+      bytes: step.delta.patch_size,
+    };
+  return { action: step.kind, path, sizeBytes, bytes: step.kind === "download" ? blob.length : 0 };
+}
+
+function planText(offer: Offer): string {
+  const steps = offer.plan.steps.filter(({ kind }) => kind !== "keep");
+  const lines = steps.map((step) => {
+    if (step.kind === "remove") return `remove    ${step.path}`;
+    if (step.kind === "patch")
+      return `patch     ${step.target.path} (${step.delta.algorithm}, ${size(step.delta.patch_size)} for ${size(step.target.size_bytes)})`;
+    return `${step.kind.padEnd(9)} ${step.target.path}${step.kind === "download" ? ` (${size(step.target.blob.length)})` : ""}`;
+  });
+  const { bytesToFetch } = offer;
+  return [
+    ...lines,
+    offer.upToDate
+      ? `${offer.product} ${offer.to} is installed; nothing to do`
+      : `${offer.from || "nothing"} -> ${offer.to}: ${steps.length} changes, ${size(bytesToFetch)} to fetch (full: ${size(offer.plan.bytesFull)})`,
+  ].join("\n");
+}
+
+function resultJson(name: string, result: UpdateResult) {
+  return { schema: `themis-fetch/${name}/1`, ...result };
+}
+
+function resultText(result: UpdateResult): string {
+  if (result.kind === "nothing-to-do") return `${result.product} ${result.to} is installed; nothing to do`;
+  const fell = result.fellBack.length > 0 ? `, ${result.fellBack.length} files fell back to full` : "";
+  const full = `full: ${size(result.bytesFull)}, ${saved(result.bytesFetched, result.bytesFull)} saved`;
+  return `${result.from || "nothing"} -> ${result.to}: ${size(result.bytesFetched)} fetched (${full})${fell}, ${seconds(result.durationMs)}, rollback: themis-fetch rollback`;
+}

@@ -1,0 +1,30 @@
+import { type FailureDetails, ThemisError } from "../base/error.ts";
+
+/** Every way the device's part ends badly: what it is, and who has to act. */
+const kinds = {
+  SOURCE_INVALID: ["usage", "general"],
+  SOURCE_UNREACHABLE: ["failed", "network"],
+  SOURCE_STATUS: ["failed", "network"],
+  TRANSFER_INTERRUPTED: ["failed", "network"],
+  ASSET_SIZE: ["refused", "general"],
+  TRANSFER_DIGEST_MISMATCH: ["refused", "general"],
+  TARGET_DIGEST_MISMATCH: ["refused", "general"],
+  ROOT_MISSING: ["usage", "general"],
+  ROOT_UNWRITABLE: ["failed", "local"],
+  ROOT_UNSAFE: ["refused", "general"],
+  NO_SPACE: ["failed", "local"],
+  ALREADY_IN_PROGRESS: ["failed", "local"],
+  STATE_CORRUPT: ["failed", "local"],
+  SWITCH_FAILED: ["failed", "local"],
+  RESTORE_POINT_NOT_FOUND: ["usage", "general"],
+  RESTORE_POINT_TAMPERED: ["refused", "general"],
+} as const;
+
+export type FetchErrorCode = keyof typeof kinds;
+
+export class FetchError extends ThemisError<FetchErrorCode> {
+  constructor(code: FetchErrorCode, message: string, details: FailureDetails = {}) {
+    const [kind, area] = kinds[code];
+    super(code, kind, message, { area, ...details });
+  }
+}

@@ -1,0 +1,13 @@
+/** The device's part for other programs: `themis-bundle/fetch`. */
+export { readTrustAnchors, type TrustAnchor } from "../trust/anchor.ts";
+export { SignatureValidator } from "../trust/signature-validator.ts";
+export { FetchError } from "./fetch-error.ts";
+export { type RollbackResult, readStatus, rollBack, type Status } from "./rollback.ts";
+export {
+  download,
+  planOnly,
+  type UpdateProgress,
+  type UpdateRequest,
+  type UpdateResult,
+  update,
+} from "./update.ts";

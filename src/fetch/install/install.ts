@@ -1,0 +1,96 @@
+/**
+ * Journal, switch, close: the one way in which files under a root change, for updates and rollbacks alike.
+ */
+import { rm } from "node:fs/promises";
+import { systemCode } from "../../base/error.ts";
+import { FetchError } from "../fetch-error.ts";
+import type { DevicePlace } from "../place.ts";
+import type { DeviceState } from "../state.ts";
+import { openRestorePoint, stageRestorePoint } from "./restore-point.ts";
+import { type JournalEntry, type OnStep, runSteps } from "./switch.ts";
+
+/** @throws FetchError SWITCH_FAILED after everything was put back */
+export async function install(
+  place: DevicePlace,
+  state: DeviceState,
+  entry: JournalEntry,
+  now: Date,
+  onStep?: OnStep,
+): Promise<void> {
+  state.openJournal(entry);
+  await finish(place, state, entry, now, onStep);
+}
+
+export type Recovery = "nothing" | "finished" | "undone";
+
+/** The first thing every command does under the lock: a switch that was cut is finished, or undone. */
+export async function recover(place: DevicePlace, state: DeviceState, now: Date): Promise<Recovery> {
+  const entry = state.journal();
+  if (!entry) return "nothing";
+  try {
+    await finish(place, state, entry, now);
+    return "finished";
+  } catch (error) {
+    if (error instanceof FetchError && error.code === "SWITCH_FAILED" && !state.journal()) return "undone";
+    throw error;
+  }
+}
+
+async function finish(
+  place: DevicePlace,
+  state: DeviceState,
+  entry: JournalEntry,
+  now: Date,
+  onStep?: OnStep,
+): Promise<void> {
+  try {
+    await runSteps(place.root, place.staged, entry.steps, onStep);
+  } catch (cause) {
+    if (entry.action === "rollback") {
+      throw new FetchError(
+        "SWITCH_FAILED",
+        `the rollback could not be finished (${systemCode(cause) ?? String(cause)})`,
+        {
+          cause,
+          hint: "free the disk or the right it needs; the next command goes on with it",
+        },
+      );
+    }
+    await undo(place, state, entry, now);
+    throw new FetchError(
+      "SWITCH_FAILED",
+      `the switch to ${entry.toVersion} failed (${systemCode(cause) ?? String(cause)}) and was undone`,
+      {
+        cause,
+        hint: `${entry.fromVersion || "the state before"} runs as before`,
+      },
+    );
+  }
+  close(state, entry, now, "done");
+  await rm(place.staged, { recursive: true, force: true });
+}
+
+async function undo(place: DevicePlace, state: DeviceState, entry: JournalEntry, now: Date): Promise<void> {
+  const record = state.restorePoints().find(({ id }) => id === entry.restorePoint);
+  if (!record)
+    throw new FetchError(
+      "STATE_CORRUPT",
+      `the restore point ${entry.restorePoint} of an open switch is gone`,
+    );
+  const document = await openRestorePoint(place.restore, record);
+  const steps = await stageRestorePoint(place.restore, document, place.staged);
+  await runSteps(place.root, place.staged, steps);
+  const { release, files } = document;
+  close(state, { ...entry, release, files, removeRestorePoints: [record.id] }, now, "undone");
+  await rm(place.staged, { recursive: true, force: true });
+}
+
+function close(state: DeviceState, entry: JournalEntry, now: Date, result: string): void {
+  const { release, files, removeRestorePoints, action, fromVersion, toVersion } = entry;
+  state.closeJournal({
+    release,
+    files,
+    removeRestorePoints,
+    history: { at: now.toISOString(), action, fromVersion, toVersion, result },
+  });
+}

@@ -1,0 +1,81 @@
+/** The folders of a device, and the rights to use them. */
+import { mkdir, stat } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { systemCode } from "../base/error.ts";
+import { RESERVED_FOLDER } from "../base/relative-path.ts";
+import { FetchError } from "./fetch-error.ts";
+import { type Recovery, recover } from "./install/install.ts";
+import { takeLock } from "./lock.ts";
+import { DeviceState } from "./state.ts";
+
+export type DevicePlace = {
+  readonly root: string;
+  readonly themis: string;
+  readonly transfer: string;
+  readonly staged: string;
+  readonly restore: string;
+};
+
+/** @throws FetchError ROOT_MISSING */
+export async function findPlace(folder: string): Promise<DevicePlace> {
+  const root = resolve(folder);
+  const found = await stat(root).catch(() => undefined);
+  if (!found?.isDirectory()) {
+    throw new FetchError("ROOT_MISSING", `there is no folder ${root}`, {
+      hint: "make it first; an update fills an empty one",
+    });
+  }
+  const themis = join(root, RESERVED_FOLDER);
+  return {
+    root,
+    themis,
+    transfer: join(themis, "transfer"),
+    staged: join(themis, "staged"),
+    restore: join(themis, "restore"),
+  };
+}
+
+/** Lock, records, and whatever a cut left behind put right; then the work; then everything let go. */
+export async function withDevice<T>(
+  place: DevicePlace,
+  now: () => Date,
+  work: (state: DeviceState, recovery: Recovery) => Promise<T>,
+): Promise<T> {
+  try {
+    await mkdir(place.themis, { mode: 0o700 }).catch((error: unknown) => {
+      if (systemCode(error) !== "EEXIST") throw error;
+    });
+  } catch (cause) {
+    throw new FetchError(
+      "ROOT_UNWRITABLE",
+      `nothing can be written under ${place.root} (${systemCode(cause)})`,
+      { cause },
+    );
+  }
+  const lock = takeLock(place.themis);
+  try {
+    const state = DeviceState.open(place.themis);
+    try {
+      return await work(state, await recover(place, state, now()));
+    } catch (error) {
+      throw localFailure(error, place.root);
+    } finally {
+      state.close();
+    }
+  } finally {
+    lock.release();
+  }
+}
+
+function localFailure(error: unknown, root: string): unknown {
+  const code = systemCode(error);
+  if (code === "ENOSPC" || code === "EDQUOT") {
+    return new FetchError("NO_SPACE", `the disk of ${root} is full; nothing was installed`, { cause: error });
+  }
+  if (code === "EROFS" || code === "EACCES" || code === "EPERM" || code === "ENOTDIR") {
+    return new FetchError("ROOT_UNWRITABLE", `nothing can be written under ${root} (${code})`, {
+      cause: error,
+    });
+  }
+  return error;
+}

@@ -1,0 +1,103 @@
+/** What an update will do, decided beforehand as data: the dry run prints it and the real run obeys it. */
+import type { Blob } from "../format/manifest/blob.ts";
+import type { Delta, RemovedFile } from "../format/manifest/delta-manifest.ts";
+import type { Manifest, Target } from "../format/manifest/manifest.ts";
+import type { EntryRecord } from "../format/record/restore-point.ts";
+import type { Verified } from "../trust/verified.ts";
+
+export type PlanStep =
+  | { readonly kind: "keep"; readonly target: Target }
+  | { readonly kind: "chmod"; readonly target: Target }
+  | { readonly kind: "patch"; readonly target: Target; readonly delta: Delta }
+  | { readonly kind: "download"; readonly target: Target }
+  | { readonly kind: "link"; readonly target: Target }
+  | { readonly kind: "folder"; readonly target: Target }
+  | { readonly kind: "remove"; readonly path: string; readonly folder: boolean };
+
+export type Plan = {
+  readonly steps: readonly PlanStep[];
+  /** Files of an older release that somebody changed: they stay. */
+  readonly kept: readonly string[];
+  /** Exact bytes of the blobs; a transfer fetches whole pieces around them. */
+  readonly blobs: readonly Blob[];
+  readonly bytesToFetch: number;
+  /** What the same update would fetch without deltas. */
+  readonly bytesFull: number;
+};
+
+export type PlanRequest = {
+  readonly wanted: Verified<Manifest>;
+  readonly found: ReadonlyMap<string, EntryRecord>;
+  readonly recorded: readonly EntryRecord[];
+  readonly deltas: readonly Delta[];
+  /** Used only where nothing was recorded. */
+  readonly removed: readonly RemovedFile[];
+};
+
+export function planUpdate(request: PlanRequest): Plan {
+  const deltas = new Map<string, Delta>();
+  for (const delta of request.deltas) {
+    // Only a source that is on this disk, byte for byte, makes a delta apply.
+    if (request.found.get(delta.base_path)?.sha256 === delta.base_hash) deltas.set(delta.path, delta);
+  }
+  const { steps: removals, kept } = planRemovals(request);
+  const steps = [
+    ...removals,
+    ...request.wanted.files.map((target) =>
+      planTarget(target, request.found.get(target.path), deltas.get(target.path)),
+    ),
+  ];
+  const fetched = steps.flatMap((step) => {
+    if (step.kind === "patch") return [{ blob: step.delta.blob, whole: step.target.blob }];
+    return step.kind === "download" ? [{ blob: step.target.blob, whole: step.target.blob }] : [];
+  });
+  return {
+    steps,
+    kept,
+    blobs: fetched.map(({ blob }) => blob),
+    bytesToFetch: fetched.reduce((sum, { blob }) => sum + blob.length, 0),
+    bytesFull: fetched.reduce((sum, { whole }) => sum + whole.length, 0),
+  };
+}
+
+export function changesNothing({ steps }: Plan): boolean {
+  return steps.every(({ kind }) => kind === "keep");
+}
+
+function planTarget(target: Target, found: EntryRecord | undefined, delta: Delta | undefined): PlanStep {
+  if (target.type === "directory") {
+    const same = found?.kind === "directory" && found.permissions === target.permissions;
+    return { kind: same ? "keep" : "folder", target };
+  }
+  if (target.type === "symlink") {
+    const same = found?.kind === "symlink" && found.link_target === target.link_target;
+    return { kind: same ? "keep" : "link", target };
+  }
+  if (found?.kind === "file" && found.sha256 === target.sha256_hash) {
+    return { kind: found.permissions === target.permissions ? "keep" : "chmod", target };
+  }
+  return delta ? { kind: "patch", target, delta } : { kind: "download", target };
+}
+
+/** Deepest first, so that a folder is empty when its turn comes. Operators' own files are not ours to remove. */
+function planRemovals({ wanted, found, recorded, removed }: PlanRequest): {
+  steps: PlanStep[];
+  kept: string[];
+} {
+  const stays = new Set(wanted.files.map(({ path }) => path));
+  const old =
+    recorded.length > 0
+      ? recorded
+      : removed.map(({ path, base_hash }) => ({ path, kind: "file", sha256: base_hash }));
+  const steps: PlanStep[] = [];
+  const kept: string[] = [];
+  for (const entry of [...old].sort((a, b) => b.path.length - a.path.length)) {
+    const now = found.get(entry.path);
+    if (stays.has(entry.path) || !now || now.kind === "absent") continue;
+    if (now.kind === "directory") {
+      if (entry.kind === "directory") steps.push({ kind: "remove", path: entry.path, folder: true });
+    } else if (now.sha256 === entry.sha256) steps.push({ kind: "remove", path: entry.path, folder: false });
+    else kept.push(entry.path);
+  }
+  return { steps, kept };
+}

@@ -1,0 +1,128 @@
+/**
+ * Makes every changed file in `.themis/staged/`, proven by its digest, before anything else is touched.
+ *
+ * A delta that fails for whatever reason falls back to the whole target for that file only, and is said once.
+ */
+import { mkdir, open, readFile, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { constants, zstdDecompress } from "node:zlib";
+import { sha256 } from "../base/digest.ts";
+import { ThemisError } from "../base/error.ts";
+import { applyPatch } from "../format/delta/algorithm.ts";
+import type { Blob } from "../format/manifest/blob.ts";
+import type { Pack, Target } from "../format/manifest/manifest.ts";
+import { FetchError } from "./fetch-error.ts";
+import type { PlanStep } from "./plan.ts";
+import { partPath } from "./transfer.ts";
+
+export type StagedFile = { readonly target: Target; readonly staged: string };
+export type FellBack = { readonly path: string; readonly why: string };
+
+export type RebuildRequest = {
+  readonly root: string;
+  readonly staged: string;
+  readonly transferred: string;
+  readonly packs: readonly Pack[];
+  readonly steps: readonly PlanStep[];
+  readonly signal?: AbortSignal | undefined;
+  /** Brings more blobs; used when a delta fails. */
+  readonly fetchBlobs: (blobs: readonly Blob[]) => Promise<void>;
+  readonly progress: (done: number, total: number, path: string) => void;
+};
+
+/** @throws FetchError TARGET_DIGEST_MISMATCH, and what fetchBlobs throws */
+export async function rebuild(
+  request: RebuildRequest,
+): Promise<{ files: StagedFile[]; fellBack: FellBack[] }> {
+  await rm(request.staged, { recursive: true, force: true });
+  await mkdir(request.staged, { recursive: true });
+  const work = request.steps.filter((step) => step.kind === "patch" || step.kind === "download");
+  const files: StagedFile[] = [];
+  const fellBack: FellBack[] = [];
+  for (const step of work) {
+    request.signal?.throwIfAborted();
+    const { target } = step;
+    let bytes: Uint8Array | undefined;
+    if (step.kind === "patch") {
+      try {
+        bytes = await rebuildFromDelta(request, step);
+      } catch (error) {
+        if (!(error instanceof ThemisError)) throw error;
+        fellBack.push({ path: target.path, why: error.message });
+        await request.fetchBlobs([target.blob]);
+      }
+    }
+    bytes ??= await readWhole(request, target);
+    const staged = String(files.length);
+    await writeStaged(join(request.staged, staged), bytes, target.permissions);
+    files.push({ target, staged });
+    request.progress(files.length, work.length, target.path);
+  }
+  return { files, fellBack };
+}
+
+async function rebuildFromDelta(
+  request: RebuildRequest,
+  { target, delta }: Extract<PlanStep, { kind: "patch" }>,
+): Promise<Uint8Array> {
+  const patch = await readBlob(request, delta.blob);
+  const source = await readFile(join(request.root, delta.base_path));
+  if (sha256(source) !== delta.base_hash) throw mismatch(target, "its source changed meanwhile");
+  const bytes = applyPatch({ algorithm: delta.algorithm, source, patch, targetSize: target.size_bytes });
+  if (sha256(bytes) !== target.sha256_hash) throw mismatch(target, "the delta makes another file");
+  return bytes;
+}
+
+async function readWhole(request: RebuildRequest, target: Target): Promise<Uint8Array> {
+  const stored = await readBlob(request, target.blob);
+  const bytes = target.blob.encoding === "zstd" ? await decompress(stored, target) : stored;
+  if (bytes.length !== target.size_bytes || sha256(bytes) !== target.sha256_hash) {
+    throw mismatch(target, "the whole target has another digest");
+  }
+  return bytes;
+}
+
+async function decompress(stored: Uint8Array, target: Target): Promise<Uint8Array> {
+  try {
+    return await promisify(zstdDecompress)(stored, {
+      maxOutputLength: target.size_bytes,
+      params: { [constants.ZSTD_d_windowLogMax]: 31 },
+    });
+  } catch (cause) {
+    throw new FetchError("TARGET_DIGEST_MISMATCH", `${target.path} cannot be decompressed`, { cause });
+  }
+}
+
+async function readBlob(
+  { packs, transferred }: RebuildRequest,
+  { pack: name, offset, length }: Blob,
+): Promise<Uint8Array> {
+  if (length === 0) return new Uint8Array();
+  const pack = packs.find(({ asset }) => asset === name)!;
+  const file = await open(partPath(transferred, pack), "r");
+  try {
+    const bytes = Buffer.alloc(length);
+    const { bytesRead } = await file.read(bytes, 0, length, offset);
+    return bytes.subarray(0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
+
+async function writeStaged(path: string, bytes: Uint8Array, permissions: string): Promise<void> {
+  const file = await open(path, "wx", 0o600);
+  try {
+    await file.writeFile(bytes);
+    await file.chmod(Number.parseInt(permissions, 8));
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+function mismatch(target: Target, why: string): FetchError {
+  return new FetchError("TARGET_DIGEST_MISMATCH", `${target.path} could not be rebuilt: ${why}`, {
+    facts: { path: target.path },
+  });
+}

@@ -1,0 +1,202 @@
+/**
+ * What a device knows of itself: `.themis/state.db`, SQLite with synchronous=FULL.
+ *
+ * One journal entry at the most is open: its presence means that a switch began and must be finished or
+ * undone before anything else happens.
+ */
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import {
+  type EntryRecord,
+  type InstalledRelease,
+  NOTHING_INSTALLED,
+} from "../format/record/restore-point.ts";
+import { NOTHING_TRUSTED, type TrustedState } from "../trust/verify-release.ts";
+import { FetchError } from "./fetch-error.ts";
+import type { JournalEntry } from "./install/switch.ts";
+
+export type RestorePointRecord = {
+  readonly id: string;
+  readonly created: string;
+  readonly fromVersion: string;
+  readonly toVersion: string;
+  readonly sha256: string;
+};
+
+export type HistoryRecord = {
+  readonly at: string;
+  readonly action: string;
+  readonly fromVersion: string;
+  readonly toVersion: string;
+  readonly result: string;
+};
+
+const SCHEMA = `
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS journal (id INTEGER PRIMARY KEY CHECK (id = 1), body TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS restore_points (id TEXT PRIMARY KEY, created TEXT NOT NULL, from_version TEXT NOT NULL, to_version TEXT NOT NULL, sha256 TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS history (id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, action TEXT NOT NULL, from_version TEXT NOT NULL, to_version TEXT NOT NULL, result TEXT NOT NULL) STRICT;
+`;
+
+export class DeviceState {
+  readonly #database: DatabaseSync;
+
+  private constructor(database: DatabaseSync) {
+    this.#database = database;
+  }
+
+  /** @throws FetchError STATE_CORRUPT */
+  static open(themis: string): DeviceState {
+    return guard(() => {
+      const database = new DatabaseSync(join(themis, "state.db"), { timeout: 5000 });
+      database.exec("PRAGMA journal_mode=DELETE; PRAGMA synchronous=FULL;");
+      database.exec(SCHEMA);
+      return new DeviceState(database);
+    });
+  }
+
+  /** For commands that write nothing; undefined when there is no state. */
+  static read(themis: string): DeviceState | undefined {
+    const path = join(themis, "state.db");
+    if (!existsSync(path)) return undefined;
+    return guard(() => new DeviceState(new DatabaseSync(path, { readOnly: true, timeout: 5000 })));
+  }
+
+  close(): void {
+    this.#database.close();
+  }
+
+  installed(): InstalledRelease {
+    return this.#fact<InstalledRelease>("installed") ?? NOTHING_INSTALLED;
+  }
+
+  files(): readonly EntryRecord[] {
+    return this.#fact<EntryRecord[]>("files") ?? [];
+  }
+
+  trusted(): TrustedState {
+    return this.#fact<TrustedState>("trusted") ?? NOTHING_TRUSTED;
+  }
+
+  trust(state: TrustedState): void {
+    this.#setFact("trusted", state);
+  }
+
+  journal(): JournalEntry | undefined {
+    const row = this.#one("SELECT body FROM journal WHERE id = 1");
+    return row ? (JSON.parse(String(row.body)) as JournalEntry) : undefined;
+  }
+
+  /** From this moment on the switch will be finished or undone, whatever happens. */
+  openJournal(entry: JournalEntry): void {
+    guard(() =>
+      this.#database.prepare("INSERT INTO journal (id, body) VALUES (1, ?)").run(JSON.stringify(entry)),
+    );
+  }
+
+  /** The switch is whole: what is installed, what was done, and no journal, in one transaction. */
+  closeJournal(outcome: {
+    readonly release: InstalledRelease;
+    readonly files: readonly EntryRecord[];
+    readonly history: HistoryRecord;
+    readonly removeRestorePoints: readonly string[];
+  }): void {
+    this.#transaction(() => {
+      this.#setFact("installed", outcome.release);
+      this.#setFact("files", outcome.files);
+      for (const id of outcome.removeRestorePoints) {
+        this.#database.prepare("DELETE FROM restore_points WHERE id = ?").run(id);
+      }
+      this.#addHistory(outcome.history);
+      this.#database.exec("DELETE FROM journal");
+    });
+  }
+
+  addRestorePoint(point: RestorePointRecord): void {
+    const { id, created, fromVersion, toVersion, sha256 } = point;
+    guard(() =>
+      this.#database
+        .prepare("INSERT INTO restore_points VALUES (?, ?, ?, ?, ?)")
+        .run(id, created, fromVersion, toVersion, sha256),
+    );
+  }
+
+  /** Newest first. */
+  restorePoints(): readonly RestorePointRecord[] {
+    return this.#all("SELECT * FROM restore_points ORDER BY rowid DESC").map((row) => ({
+      id: String(row.id),
+      created: String(row.created),
+      fromVersion: String(row.from_version),
+      toVersion: String(row.to_version),
+      sha256: String(row.sha256),
+    }));
+  }
+
+  /** Newest first. */
+  history(): readonly HistoryRecord[] {
+    return this.#all("SELECT * FROM history ORDER BY id DESC LIMIT 1000").map((row) => ({
+      at: String(row.at),
+      action: String(row.action),
+      fromVersion: String(row.from_version),
+      toVersion: String(row.to_version),
+      result: String(row.result),
+    }));
+  }
+
+  #addHistory({ at, action, fromVersion, toVersion, result }: HistoryRecord): void {
+    this.#database
+      .prepare("INSERT INTO history (at, action, from_version, to_version, result) VALUES (?, ?, ?, ?, ?)")
+      .run(at, action, fromVersion, toVersion, result);
+  }
+
+  #fact<T>(name: string): T | undefined {
+    const row = this.#one("SELECT value FROM facts WHERE name = ?", name);
+    return row ? (JSON.parse(String(row.value)) as T) : undefined;
+  }
+
+  #setFact(name: string, value: unknown): void {
+    guard(() =>
+      this.#database
+        .prepare("INSERT INTO facts VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
+        .run(name, JSON.stringify(value)),
+    );
+  }
+
+  #one(sql: string, ...values: string[]): Record<string, unknown> | undefined {
+    return guard(() => this.#database.prepare(sql).get(...values) as Record<string, unknown> | undefined);
+  }
+
+  #all(sql: string): Record<string, unknown>[] {
+    return guard(() => this.#database.prepare(sql).all() as Record<string, unknown>[]);
+  }
+
+  #transaction(act: () => void): void {
+    guard(() => {
+      this.#database.exec("BEGIN IMMEDIATE");
+      try {
+        act();
+        this.#database.exec("COMMIT");
+      } catch (error) {
+        this.#database.exec("ROLLBACK");
+        throw error;
+      }
+    });
+  }
+}
+
+function guard<T>(act: () => T): T {
+  try {
+    return act();
+  } catch (cause) {
+    if (cause instanceof FetchError) throw cause;
+    const full = cause instanceof Error && "errcode" in cause && (Number(cause.errcode) & 0xff) === 13;
+    if (full)
+      throw new FetchError("NO_SPACE", "the disk is full: the device's records cannot be written", { cause });
+    throw new FetchError(
+      "STATE_CORRUPT",
+      `the device's records cannot be used: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { cause },
+    );
+  }
+}

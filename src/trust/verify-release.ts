@@ -1,0 +1,73 @@
+/**
+ * May this release be installed here? Signature first, and only then is a byte of the manifest parsed.
+ *
+ * Freshness (TUF: rollback, freeze): the sequence may not fall below the highest this device has believed,
+ * and the manifest must not have expired. A clock set back does not revive it: the later of the clock
+ * and the latest time this device has seen counts.
+ */
+import { decodeManifest, type Manifest } from "../format/manifest/manifest.ts";
+import type { TrustAnchor } from "./anchor.ts";
+import { ReleaseError } from "./release-error.ts";
+import { markVerified, type Verified } from "./verified.ts";
+import { type SignatureReport, verifySignature } from "./verify-signature.ts";
+
+/** What a device remembers having believed; zero and "" when it is new. */
+export type TrustedState = {
+  readonly product: string;
+  readonly highestSequence: number;
+  readonly latestTimeMs: number;
+};
+
+export type ReleaseRequest = {
+  readonly manifestBytes: Uint8Array;
+  readonly signatureBytes: Uint8Array;
+  readonly anchors: readonly TrustAnchor[];
+  readonly now: Date;
+  readonly trusted: TrustedState;
+  /** The version that was asked for, "" for whatever is offered. */
+  readonly version: string;
+};
+
+export type VerifiedRelease = {
+  readonly manifest: Verified<Manifest>;
+  readonly report: SignatureReport;
+};
+
+export const NOTHING_TRUSTED: TrustedState = { product: "", highestSequence: 0, latestTimeMs: 0 };
+
+/** @throws TrustError, JsonError, DocumentError, PathError, ReleaseError */
+export function verifyRelease(request: ReleaseRequest): VerifiedRelease {
+  const { manifestBytes, signatureBytes, anchors, now, trusted } = request;
+  const report = verifySignature({ content: manifestBytes, signature: signatureBytes, anchors, now });
+  const manifest = decodeManifest(manifestBytes);
+  if (trusted.product !== "" && manifest.product !== trusted.product) {
+    throw new ReleaseError(
+      "PRODUCT_MISMATCH",
+      `the release is of ${manifest.product}, this device runs ${trusted.product}`,
+    );
+  }
+  if (request.version !== "" && manifest.version !== request.version) {
+    throw new ReleaseError(
+      "VERSION_MISMATCH",
+      `the release is ${manifest.version}, asked for was ${request.version}`,
+    );
+  }
+  const timeMs = Math.max(now.getTime(), trusted.latestTimeMs);
+  if (manifest.expires !== "" && timeMs > Date.parse(manifest.expires)) {
+    throw new ReleaseError(
+      "MANIFEST_EXPIRED",
+      `the manifest of ${manifest.version} expired on ${manifest.expires}`,
+      {
+        hint: "the publisher must sign a newer one, or this device's clock is wrong",
+      },
+    );
+  }
+  if (manifest.sequence < trusted.highestSequence) {
+    throw new ReleaseError(
+      "RELEASE_OLDER",
+      `the release has sequence ${manifest.sequence}, this device has already believed ${trusted.highestSequence}`,
+      { hint: "themis-fetch rollback goes back to what was installed before" },
+    );
+  }
+  return { manifest: markVerified(manifest), report };
+}
