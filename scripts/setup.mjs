@@ -4,6 +4,7 @@
  *   node_modules   from the lock file, and with it Node 24 (package `node`), on which all else runs
  *   addons         built for that Node; optional: what needs them says so when they are missing
  *   dist/          the two commands
+ *   --then FILE …  runs a script on Node 24 when all is there
  *   --tools        Debian packages that the tests compare us with, when root and apt are there
  *
  * The only file that any Node from 18 on must be able to run: it runs before Node 24 is there.
@@ -33,9 +34,16 @@ const TOOLS = [
   ["python3", "python3"],
 ];
 
+// The shell remembers where it found `node` before it was installed, so what comes next is started from here.
+const thenAt = process.argv.indexOf("--then");
+
 if (process.argv.includes("--tools")) installTools();
 if (installedStamp() !== wantedStamp()) installPackages();
 run(node24, [join(root, "scripts", "build.ts")]);
+if (thenAt !== -1) {
+  const next = spawnSync(node24, process.argv.slice(thenAt + 1), { cwd: root, stdio: "inherit" });
+  process.exitCode = next.status ?? 1;
+}
 
 function installPackages() {
   say("installing packages from the lock file");
@@ -76,14 +84,16 @@ function installedStamp() {
   return existsSync(stampFile) && existsSync(node24) ? readFileSync(stampFile, "utf8") : "";
 }
 
+/** With the system's Node: the one in node_modules is among the things that npm replaces. */
 function npm(args) {
-  const cli = process.env.npm_execpath;
-  if (cli) run(process.execPath, [cli, ...args]);
-  else run("npm", args, process.platform === "win32");
+  const separator = process.platform === "win32" ? ";" : ":";
+  const folders = (process.env.PATH ?? "").split(separator).filter((folder) => !folder.includes("node_modules"));
+  const env = { ...process.env, PATH: folders.join(separator) };
+  execFileSync("npm", args, { cwd: root, stdio: ["ignore", "inherit", "inherit"], shell: process.platform === "win32", env });
 }
 
-function run(file, args, shell = false) {
-  execFileSync(file, args, { cwd: root, stdio: ["ignore", "inherit", "inherit"], shell });
+function run(file, args) {
+  execFileSync(file, args, { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
 }
 
 function onPath(name) {
