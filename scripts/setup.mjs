@@ -87,9 +87,16 @@ function installedStamp() {
 /** With the system's Node: the one in node_modules is among the things that npm replaces. */
 function npm(args) {
   const separator = process.platform === "win32" ? ";" : ":";
-  const folders = (process.env.PATH ?? "").split(separator).filter((folder) => !folder.includes("node_modules"));
+  const folders = (process.env.PATH ?? "")
+    .split(separator)
+    .filter((folder) => !folder.includes("node_modules"));
   const env = { ...process.env, PATH: folders.join(separator) };
-  execFileSync("npm", args, { cwd: root, stdio: ["ignore", "inherit", "inherit"], shell: process.platform === "win32", env });
+  execFileSync("npm", args, {
+    cwd: root,
+    stdio: ["ignore", "inherit", "inherit"],
+    shell: process.platform === "win32",
+    env,
+  });
 }
 
 function run(file, args) {
