@@ -178,6 +178,7 @@ async function request(url: URL, headers: Record<string, string>, signal?: Abort
       headers: { "accept-encoding": "identity", ...headers },
       signal: controller.signal,
     });
+    clearTimeout(timer);
     if (url.protocol === "https:" && new URL(response.url || url).protocol !== "https:") {
       throw new FetchError("SOURCE_STATUS", `${plainUrl(url)} redirects to a connection without TLS`);
     }
@@ -190,7 +191,7 @@ async function request(url: URL, headers: Record<string, string>, signal?: Abort
     }
     return {
       response,
-      body: readBody(response, url, timer, controller, () => signal?.removeEventListener("abort", abort)),
+      body: readBody(response, url, controller, () => signal?.removeEventListener("abort", abort)),
     };
   } catch (error) {
     clearTimeout(timer);
@@ -206,11 +207,9 @@ async function request(url: URL, headers: Record<string, string>, signal?: Abort
 async function* readBody(
   response: Response,
   url: URL,
-  timer: NodeJS.Timeout,
   controller: AbortController,
   done: () => void,
 ): AsyncGenerator<Uint8Array> {
-  clearTimeout(timer);
   let stall: NodeJS.Timeout | undefined;
   const arm = (): void => {
     clearTimeout(stall);

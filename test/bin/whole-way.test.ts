@@ -175,7 +175,14 @@ describe("the device", () => {
       const updated = await ok("themis-fetch", "update", ...device(root, page.url));
       expect(snapshot(root)).toEqual(snapshot(world.new));
       expect(updated).toMatchObject({ kind: "updated", from: "1.0.0", to: "1.1.0", fellBack: [] });
-      expect(Number(updated.bytesFetched)).toBeLessThan(1_200_000);
+      const binary = (updated.perFile as { path: string; action: string; bytes: number }[]).find(
+        ({ path }) => path === "bin/appd",
+      )!;
+      expect(binary.action).toBe("patch");
+      expect(binary.bytes).toBeLessThan(2_000);
+      expect(Number(updated.bytesFetched)).toBeLessThan(
+        statSync(world.at("bundle-1.1.0/targets-0.pack")).size,
+      );
       expect(await ok("themis-fetch", "update", ...device(root, page.url))).toMatchObject({
         kind: "nothing-to-do",
       });
