@@ -1,0 +1,63 @@
+/** The power goes before step 0, 1, 2 ... of a switch: the next command leaves the old or the new release, whole. */
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { makeWorld, ok, snapshot, type World } from "../kit/world.ts";
+
+let world: World;
+
+beforeAll(async () => {
+  world = await makeWorld();
+});
+afterAll(() => world.remove());
+
+function cut(action: "update" | "rollback", root: string, step: number): string | null {
+  const script = join(import.meta.dirname, "../kit/update-and-die.ts");
+  const args = [script, action, root, world.page, world.anchor, "1.1.0", String(step)];
+  const { status, signal, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
+  if (status !== 0 && signal === null) throw new Error(stderr);
+  return signal;
+}
+
+const device = (root: string): string[] => [
+  "--root",
+  root,
+  "--trust-anchor",
+  world.anchor,
+  "--source",
+  world.page,
+];
+
+it("in an update: the next one finishes it", async () => {
+  let cuts = 0;
+  for (let step = 0; ; step++, cuts++) {
+    const root = world.device(`update-${step}`);
+    await ok("themis-fetch", "update", ...device(root), "--version", "1.0.0");
+    if (cut("update", root, step) === null) break;
+    expect(await ok("themis-fetch", "status", "--root", root)).toMatchObject({ unfinished: true });
+    expect(await ok("themis-fetch", "update", ...device(root))).toMatchObject({
+      recovery: "finished",
+      to: "1.1.0",
+    });
+    expect(snapshot(root), `cut before step ${step}`).toEqual(snapshot(world.new));
+    await ok("themis-fetch", "rollback", "--root", root);
+    expect(snapshot(root), `rolled back after a cut before step ${step}`).toEqual(snapshot(world.old));
+  }
+  expect(cuts).toBeGreaterThan(6);
+});
+
+it("in a rollback: the next command finishes that too", async () => {
+  let cuts = 0;
+  for (let step = 0; ; step++, cuts++) {
+    const root = world.device(`rollback-${step}`);
+    await ok("themis-fetch", "update", ...device(root), "--version", "1.0.0");
+    await ok("themis-fetch", "update", ...device(root));
+    if (cut("rollback", root, step) === null) break;
+    expect(await ok("themis-fetch", "update", ...device(root))).toMatchObject({
+      recovery: "finished",
+      from: "1.0.0",
+    });
+    expect(snapshot(root), `cut before step ${step}`).toEqual(snapshot(world.new));
+  }
+  expect(cuts).toBeGreaterThan(6);
+});
