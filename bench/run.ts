@@ -12,7 +12,6 @@ import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { syncFolder } from "../src/base/atomic-file.ts";
 import { sha256OfFile } from "../src/base/digest.ts";
-import { table } from "../src/bin/units.ts";
 import { DiffPool } from "../src/publish/diff/diff-pool.ts";
 import { generatePki } from "../src/publish/sign/keygen.ts";
 import { openSigner, signManifest } from "../src/publish/sign/sign.ts";
@@ -31,7 +30,8 @@ try {
   await verification();
   await replacement();
   await deltaApply();
-  console.log(table(["what", "measured", "bar"], rows));
+  for (const [what, measured, bar] of rows)
+    console.log(`${what!.padEnd(46)}${measured}${bar ? `  (bar: ${bar})` : ""}`);
 } finally {
   rmSync(work, { recursive: true, force: true });
 }
