@@ -1,5 +1,5 @@
 /** The folders of a device, and the rights to use them. */
-import { mkdir, stat } from "node:fs/promises";
+import { access, constants, lstat, mkdir, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { systemCode } from "../base/error.ts";
 import { RESERVED_FOLDER } from "../base/relative-path.ts";
@@ -45,6 +45,7 @@ export async function withDevice<T>(
     await mkdir(place.themis, { mode: 0o700 }).catch((error: unknown) => {
       if (systemCode(error) !== "EEXIST") throw error;
     });
+    for (const folder of [place.root, place.themis]) await access(folder, constants.W_OK);
   } catch (cause) {
     throw new FetchError(
       "ROOT_UNWRITABLE",
@@ -52,6 +53,14 @@ export async function withDevice<T>(
       { cause },
     );
   }
+  const found = await lstat(place.themis);
+  if (found.isSymbolicLink()) {
+    throw new FetchError(
+      "ROOT_UNSAFE",
+      `${place.themis} is a symlink; a device's records are never kept behind one`,
+    );
+  }
+  if (!found.isDirectory()) throw new FetchError("ROOT_UNWRITABLE", `${place.themis} is not a folder`);
   const lock = takeLock(place.themis);
   try {
     const state = DeviceState.open(place.themis);

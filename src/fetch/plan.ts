@@ -47,13 +47,29 @@ export function planUpdate(request: PlanRequest): Plan {
       planTarget(target, request.found.get(target.path), deltas.get(target.path)),
     ),
   ];
+  return { ...costOf(steps), steps, kept };
+}
+
+/** The same plan without the patches that lie in one pack, and the paths that go whole for it. */
+export function withoutPack(
+  plan: Plan,
+  asset: string,
+): { readonly plan: Plan; readonly paths: readonly string[] } {
+  const paths: string[] = [];
+  const steps = plan.steps.map((step): PlanStep => {
+    if (step.kind !== "patch" || step.delta.blob.pack !== asset) return step;
+    paths.push(step.target.path);
+    return { kind: "download", target: step.target };
+  });
+  return { plan: { ...costOf(steps), steps, kept: plan.kept }, paths };
+}
+
+function costOf(steps: readonly PlanStep[]): Pick<Plan, "blobs" | "bytesToFetch" | "bytesFull"> {
   const fetched = steps.flatMap((step) => {
     if (step.kind === "patch") return [{ blob: step.delta.blob, whole: step.target.blob }];
     return step.kind === "download" ? [{ blob: step.target.blob, whole: step.target.blob }] : [];
   });
   return {
-    steps,
-    kept,
     blobs: fetched.map(({ blob }) => blob),
     bytesToFetch: fetched.reduce((sum, { blob }) => sum + blob.length, 0),
     bytesFull: fetched.reduce((sum, { whole }) => sum + whole.length, 0),

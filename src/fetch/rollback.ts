@@ -47,6 +47,7 @@ export async function rollBack(
           files: document.files,
           removeRestorePoints: [point.id],
         },
+        undefined,
         tools.now(),
         tools.onStep,
       );

@@ -12,6 +12,14 @@ import { systemCode } from "../base/error.ts";
 import { backOff } from "../base/retry.ts";
 import { FetchError } from "./fetch-error.ts";
 
+export type ByteRange = {
+  readonly start: number;
+  /** Not included. */
+  readonly end: number;
+  /** What the signed manifest says the whole asset has; a source that says otherwise holds another one. */
+  readonly total: number;
+};
+
 export type Source = {
   /** For messages; holds no credentials and no query. */
   readonly name: string;
@@ -21,13 +29,8 @@ export type Source = {
     maxBytes: number,
     signal?: AbortSignal,
   ) => Promise<Uint8Array | undefined>;
-  /** Bytes from `start`, up to `end` (not included); may stop early, never goes on longer. */
-  readonly readRange: (
-    asset: string,
-    start: number,
-    end: number,
-    signal?: AbortSignal,
-  ) => AsyncIterable<Uint8Array>;
+  /** May stop early, never goes on longer. */
+  readonly readRange: (asset: string, range: ByteRange, signal?: AbortSignal) => AsyncIterable<Uint8Array>;
   readonly at: (folder: string) => Source;
 };
 
@@ -41,7 +44,11 @@ export function openSource(location: string): Source {
   if (/^https?:\/\//i.test(location)) {
     if (!URL.canParse(location))
       throw new FetchError("SOURCE_INVALID", `${JSON.stringify(location)} is not a URL`);
-    return httpSource(new URL(location));
+    const url = new URL(location);
+    const authorization = basicAuthorization(url);
+    url.username = "";
+    url.password = "";
+    return httpSource(url, authorization);
   }
   if (/^[a-z][a-z0-9+.-]+:/i.test(location) && !location.startsWith("file:")) {
     throw new FetchError(
@@ -72,8 +79,10 @@ function folderSource(folder: string): Source {
         return absentOrThrow(error, join(folder, asset));
       }
     },
-    readRange: async function* (asset, start, end, signal) {
+    readRange: async function* (asset, { start, end, total }, signal) {
       try {
+        const { size } = await stat(join(folder, asset));
+        if (size !== total) throw otherAsset(join(folder, asset), size, total);
         yield* createReadStream(join(folder, asset), { start, end: end - 1, ...(signal && { signal }) });
       } catch (error) {
         if (absentOrThrow(error, join(folder, asset)) === undefined)
@@ -90,7 +99,16 @@ function absentOrThrow(error: unknown, path: string): undefined {
   throw new FetchError("SOURCE_UNREACHABLE", `${path} cannot be read (${code})`, { cause: error });
 }
 
-function httpSource(base: URL): Source {
+/** RFC 7617. As a header, fetch drops it on the way to another origin; in a URL it would end up in messages. */
+function basicAuthorization({ username, password }: URL): Headers {
+  if (username === "" && password === "") return {};
+  const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  return { authorization: `Basic ${Buffer.from(pair).toString("base64")}` };
+}
+
+type Headers = Readonly<Record<string, string>>;
+
+function httpSource(base: URL, authorization: Headers): Source {
   const urlOf = (asset: string): URL => {
     const url = new URL(base);
     url.pathname = `${base.pathname.replace(/\/$/, "")}/${asset}`;
@@ -98,9 +116,9 @@ function httpSource(base: URL): Source {
   };
   return {
     name: plainUrl(base),
-    at: (below) => httpSource(urlOf(below)),
-    readAll: (asset, maxBytes, signal) => readDocument(urlOf(asset), asset, maxBytes, signal),
-    readRange: (asset, start, end, signal) => readHttpRange(urlOf(asset), start, end, signal),
+    at: (below) => httpSource(urlOf(below), authorization),
+    readAll: (asset, maxBytes, signal) => readDocument(urlOf(asset), asset, maxBytes, authorization, signal),
+    readRange: (asset, range, signal) => readHttpRange(urlOf(asset), range, authorization, signal),
   };
 }
 
@@ -108,13 +126,14 @@ async function readDocument(
   url: URL,
   asset: string,
   maxBytes: number,
+  authorization: Headers,
   signal?: AbortSignal,
 ): Promise<Uint8Array | undefined> {
   for (let attempt = 0; ; attempt++) {
     try {
       const chunks: Uint8Array[] = [];
       let length = 0;
-      const { response, body } = await request(url, {}, signal);
+      const { response, body } = await request(url, authorization, signal);
       if (response.status === 404 || response.status === 410) {
         await response.body?.cancel();
         return undefined;
@@ -136,11 +155,15 @@ async function readDocument(
 /** RFC 9110, section 14: what comes is placed by Content-Range, and a 200 is the whole from its start. */
 async function* readHttpRange(
   url: URL,
-  start: number,
-  end: number,
+  { start, end, total }: ByteRange,
+  authorization: Headers,
   signal?: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  const { response, body } = await request(url, { range: `bytes=${start}-${end - 1}` }, signal);
+  const { response, body } = await request(
+    url,
+    { ...authorization, range: `bytes=${start}-${end - 1}` },
+    signal,
+  );
   let position = 0;
   if (response.status === 206) {
     const range = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(response.headers.get("content-range") ?? "");
@@ -149,6 +172,10 @@ async function* readHttpRange(
       throw new FetchError("TRANSFER_INTERRUPTED", `${plainUrl(url)} answered a range without saying which`);
     }
     position = Number(range[1]);
+    if (range[3] !== "*" && Number(range[3]) !== total) {
+      await response.body?.cancel();
+      throw otherAsset(plainUrl(url), Number(range[3]), total);
+    }
     if (position > start) {
       await response.body?.cancel();
       throw new FetchError(
@@ -157,6 +184,11 @@ async function* readHttpRange(
       );
     }
   } else if (response.status !== 200) throw await failedStatus(url, response);
+  const length = response.headers.get("content-length");
+  if (response.status === 200 && length !== null && Number(length) !== total) {
+    await response.body?.cancel();
+    throw otherAsset(plainUrl(url), Number(length), total);
+  }
   for await (const chunk of body) {
     const from = Math.max(0, start - position);
     const to = Math.min(chunk.length, end - position);
@@ -167,7 +199,7 @@ async function* readHttpRange(
   }
 }
 
-async function request(url: URL, headers: Record<string, string>, signal?: AbortSignal) {
+async function request(url: URL, headers: Headers, signal?: AbortSignal) {
   const controller = new AbortController();
   const abort = (): void => controller.abort(signal?.reason);
   signal?.addEventListener("abort", abort, { once: true });
@@ -242,12 +274,26 @@ function statusError(where: string, status: number): FetchError {
   return new FetchError("SOURCE_STATUS", `${where} answered ${status}`, { facts: { status } });
 }
 
+export function isAbsent(error: unknown): error is FetchError {
+  return (
+    error instanceof FetchError &&
+    error.code === "SOURCE_STATUS" &&
+    (error.facts.status === 404 || error.facts.status === 410)
+  );
+}
+
 /** A refusal by the server stays one; trouble on its side or on the way may pass. */
 export function isWorthRepeating(error: unknown): boolean {
   if (!(error instanceof FetchError)) return false;
   if (error.code === "TRANSFER_INTERRUPTED" || error.code === "SOURCE_UNREACHABLE") return true;
   const status = Number(error.facts.status ?? 0);
   return error.code === "SOURCE_STATUS" && (status >= 500 || status === 429 || status === 408);
+}
+
+function otherAsset(where: string, size: number, total: number): FetchError {
+  return new FetchError("ASSET_SIZE", `${where} has ${size} bytes, the manifest says ${total}`, {
+    hint: "the source holds another file than was signed, or a login page stands in its place",
+  });
 }
 
 function tooLong(asset: string, maxBytes: number): FetchError {

@@ -89,10 +89,11 @@ export class DeviceState {
   }
 
   /** From this moment on the switch will be finished or undone, whatever happens. */
-  openJournal(entry: JournalEntry): void {
-    guard(() =>
-      this.#database.prepare("INSERT INTO journal (id, body) VALUES (1, ?)").run(JSON.stringify(entry)),
-    );
+  openJournal(entry: JournalEntry, restorePoint: RestorePointRecord | undefined): void {
+    this.#transaction(() => {
+      if (restorePoint) this.#addRestorePoint(restorePoint);
+      this.#database.prepare("INSERT INTO journal (id, body) VALUES (1, ?)").run(JSON.stringify(entry));
+    });
   }
 
   /** The switch is whole: what is installed, what was done, and no journal, in one transaction. */
@@ -111,15 +112,6 @@ export class DeviceState {
       this.#addHistory(outcome.history);
       this.#database.exec("DELETE FROM journal");
     });
-  }
-
-  addRestorePoint(point: RestorePointRecord): void {
-    const { id, created, fromVersion, toVersion, sha256 } = point;
-    guard(() =>
-      this.#database
-        .prepare("INSERT INTO restore_points VALUES (?, ?, ?, ?, ?)")
-        .run(id, created, fromVersion, toVersion, sha256),
-    );
   }
 
   /** Newest first. */
@@ -142,6 +134,12 @@ export class DeviceState {
       toVersion: String(row.to_version),
       result: String(row.result),
     }));
+  }
+
+  #addRestorePoint({ id, created, fromVersion, toVersion, sha256 }: RestorePointRecord): void {
+    this.#database
+      .prepare("INSERT INTO restore_points VALUES (?, ?, ?, ?, ?)")
+      .run(id, created, fromVersion, toVersion, sha256);
   }
 
   #addHistory({ at, action, fromVersion, toVersion, result }: HistoryRecord): void {

@@ -14,7 +14,7 @@ import { backOff } from "../base/retry.ts";
 import { type Blob, PIECE_BYTES } from "../format/manifest/blob.ts";
 import type { Pack } from "../format/manifest/manifest.ts";
 import { FetchError } from "./fetch-error.ts";
-import { isWorthRepeating, type Source } from "./source.ts";
+import { isAbsent, isWorthRepeating, type Source } from "./source.ts";
 
 export type TransferRequest = {
   readonly source: Source;
@@ -27,6 +27,16 @@ export type TransferRequest = {
 };
 
 export type TransferResult = { readonly bytesFetched: number };
+
+/** The source does not have a pack at all; when it only held patches, whole targets may still be there. */
+export class PackAbsent extends FetchError {
+  readonly asset: string;
+
+  constructor(asset: string, cause: FetchError) {
+    super("SOURCE_STATUS", cause.message, { cause, facts: { ...cause.facts, asset } });
+    this.asset = asset;
+  }
+}
 
 /** A run of neighbouring pieces of one pack that are missing. */
 type Run = { readonly pack: Pack; readonly file: FileHandle; next: number; readonly end: number };
@@ -162,6 +172,7 @@ async function fetchRun(
         wrong.add(run.next);
         continue;
       }
+      if (isAbsent(error)) throw new PackAbsent(run.pack.asset, error);
       if (!isWorthRepeating(error)) throw error;
       fruitless = run.next > before ? 0 : fruitless + 1;
       if (fruitless >= MAX_FRUITLESS) throw error;
@@ -181,7 +192,7 @@ async function fetchPieces(
   const end = Math.min(run.end * PIECE_BYTES, pack.size_bytes);
   let piece = Buffer.alloc(pieceLength(pack, run.next));
   let filled = 0;
-  for await (const chunk of source.readRange(pack.asset, start, end, signal)) {
+  for await (const chunk of source.readRange(pack.asset, { start, end, total: pack.size_bytes }, signal)) {
     count(chunk.length, 0);
     for (let at = 0; at < chunk.length; ) {
       const take = Math.min(chunk.length - at, piece.length - filled);

@@ -11,7 +11,7 @@ import { rm, statfs } from "node:fs/promises";
 import type { Blob } from "../format/manifest/blob.ts";
 import type { EntryRecord } from "../format/record/restore-point.ts";
 import type { TrustAnchor } from "../trust/anchor.ts";
-import { NOTHING_TRUSTED } from "../trust/verify-release.ts";
+import { checkFreshness, NOTHING_TRUSTED } from "../trust/verify-release.ts";
 import type { SignerReport } from "../trust/verify-signature.ts";
 import { type Discovered, discover, readDeltaManifests } from "./discover.ts";
 import { FetchError } from "./fetch-error.ts";
@@ -19,12 +19,12 @@ import { install, type Recovery } from "./install/install.ts";
 import { makeRestorePoint } from "./install/restore-point.ts";
 import type { OnStep, SwitchStep } from "./install/switch.ts";
 import { type DevicePlace, findPlace, withDevice } from "./place.ts";
-import { changesNothing, type Plan, type PlanStep, planUpdate } from "./plan.ts";
+import { changesNothing, type Plan, type PlanStep, planUpdate, withoutPack } from "./plan.ts";
 import { type FellBack, rebuild, type StagedFile } from "./rebuild.ts";
 import { scanEntry } from "./scan.ts";
 import { openSource } from "./source.ts";
-import { DeviceState } from "./state.ts";
-import { transfer, transferBytes } from "./transfer.ts";
+import { DeviceState, type RestorePointRecord } from "./state.ts";
+import { PackAbsent, transfer, transferBytes } from "./transfer.ts";
 
 export type UpdateRequest = {
   readonly source: string;
@@ -129,16 +129,20 @@ async function run(
     before?.close(),
   );
   return withDevice(place, tools.now, async (state, recovery) => {
+    checkFreshness(release.manifest, {
+      now: tools.now(),
+      trusted: state.trusted(),
+      version: request.version,
+    });
     const found = await prepare(request, place, state, tools.now(), release);
-    const { plan } = found;
     const { manifest, report, manifestSha256 } = found.release;
     const common = {
       product: manifest.product,
       from: found.from,
       to: manifest.version,
       signers: report.signers,
-      bytesFull: plan.bytesFull,
-      kept: plan.kept,
+      bytesFull: found.plan.bytesFull,
+      kept: found.plan.kept,
       recovery,
     };
     const done = (kind: UpdateResult["kind"], rest: Partial<UpdateResult>): UpdateResult => ({
@@ -152,16 +156,16 @@ async function run(
       ...rest,
     });
     const installed = state.installed();
-    if (changesNothing(plan) && installed.manifest_sha256 === manifestSha256)
+    if (changesNothing(found.plan) && installed.manifest_sha256 === manifestSha256)
       return done("nothing-to-do", {});
 
     await preFlight(place, found);
     const fetchBlobs = fetcher(request, tools, place, found);
-    const fetched = await fetchBlobs(plan.blobs);
+    const { plan, fetched, withoutDelta } = await fetchPlan(found.plan, fetchBlobs);
     if (until === "download") return done("downloaded", { bytesFetched: found.bytesFetched + fetched });
 
     let extra = 0;
-    const { files, fellBack } = await rebuild({
+    const rebuilt = await rebuild({
       root: place.root,
       staged: place.staged,
       transferred: place.transfer,
@@ -181,6 +185,7 @@ async function run(
           savedBytes: 0,
         }),
     });
+    const fellBack = [...withoutDelta, ...rebuilt.fellBack];
     request.signal?.throwIfAborted();
     const restorePoint = await saveWayBack(place, state, found, tools.now());
     state.trust({
@@ -193,10 +198,10 @@ async function run(
       state,
       {
         action: "update",
-        restorePoint,
+        restorePoint: restorePoint.id,
         fromVersion: found.from,
         toVersion: manifest.version,
-        steps: switchSteps(plan.steps, files),
+        steps: switchSteps(plan.steps, rebuilt.files),
         release: {
           product: manifest.product,
           version: manifest.version,
@@ -206,6 +211,7 @@ async function run(
         files: manifest.files.map(recordOf),
         removeRestorePoints: [],
       },
+      restorePoint,
       tools.now(),
       tools.onStep,
     );
@@ -214,9 +220,27 @@ async function run(
       bytesFetched: found.bytesFetched + fetched + extra,
       perFile: outcomes(plan.steps, fellBack),
       fellBack,
-      restorePoint,
+      restorePoint: restorePoint.id,
     });
   });
+}
+
+/** A pack of patches that the source does not have costs its files their delta, not the update. */
+async function fetchPlan(
+  plan: Plan,
+  fetchBlobs: (blobs: readonly Blob[]) => Promise<number>,
+): Promise<{ plan: Plan; fetched: number; withoutDelta: FellBack[] }> {
+  try {
+    return { plan, fetched: await fetchBlobs(plan.blobs), withoutDelta: [] };
+  } catch (error) {
+    if (!(error instanceof PackAbsent)) throw error;
+    const without = withoutPack(plan, error.asset);
+    // The pack of a whole target: there is nothing left to fall back to.
+    if (without.paths.length === 0) throw error;
+    const next = await fetchPlan(without.plan, fetchBlobs);
+    const withoutDelta = without.paths.map((path) => ({ path, why: error.message }));
+    return { ...next, withoutDelta: [...withoutDelta, ...next.withoutDelta] };
+  }
 }
 
 type Prepared = {
@@ -326,23 +350,17 @@ async function saveWayBack(
   state: DeviceState,
   { release, plan }: Prepared,
   now: Date,
-): Promise<string> {
+): Promise<RestorePointRecord> {
   const stamp = now.toISOString().replace(/[-:.]/g, "").slice(0, 15);
-  const record = await makeRestorePoint(
-    place.root,
-    place.restore,
-    {
-      schema_version: 1,
-      id: `${stamp}Z-${randomBytes(4).toString("hex")}`,
-      created: now.toISOString(),
-      to_version: release.manifest.version,
-      release: state.installed(),
-      files: state.files(),
-    },
-    affectedPaths(plan.steps),
-  );
-  state.addRestorePoint(record);
-  return record.id;
+  const document = {
+    schema_version: 1,
+    id: `${stamp}Z-${randomBytes(4).toString("hex")}`,
+    created: now.toISOString(),
+    to_version: release.manifest.version,
+    release: state.installed(),
+    files: state.files(),
+  };
+  return makeRestorePoint(place.root, place.restore, document, affectedPaths(plan.steps));
 }
 
 function affectedPaths(steps: readonly PlanStep[]): string[] {

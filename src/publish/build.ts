@@ -433,13 +433,33 @@ async function startFolder(out: string): Promise<string> {
   const growing = join(dirname(resolve(out)), `.${basename(resolve(out))}.part-${process.pid}`);
   try {
     await mkdir(dirname(growing), { recursive: true });
-    await rm(growing, { recursive: true, force: true });
+    await removeAbandoned(growing);
     await mkdir(growing);
     return growing;
   } catch (cause) {
     throw new PublishError("OUTPUT_FAILED", `nothing can be written beside ${out} (${systemCode(cause)})`, {
       cause,
     });
+  }
+}
+
+/** Folders of builds that were killed: the process in their name is gone. */
+async function removeAbandoned(growing: string): Promise<void> {
+  const [prefix] = growing.split(/\d+$/) as [string];
+  for (const name of await readdir(dirname(growing))) {
+    const path = join(dirname(growing), name);
+    const pid = path.startsWith(prefix) ? Number(path.slice(prefix.length)) : Number.NaN;
+    if (Number.isSafeInteger(pid) && (pid === process.pid || !isAlive(pid)))
+      await rm(path, { recursive: true, force: true });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return systemCode(error) === "EPERM";
   }
 }
 

@@ -49,6 +49,12 @@ export function sequenceOf(version: string): number {
 export function checkRelease(release: ReleaseFacts, fromVersions: readonly string[]): void {
   requireName("--product", release.product, PRODUCT);
   requireName("--version", release.version, VERSION);
+  if (release.version.toLowerCase() === "latest") {
+    throw new PublishError(
+      "RELEASE_INVALID",
+      'a version cannot be called "latest": release pages use that name',
+    );
+  }
   requireName("--channel", release.channel, PRODUCT);
   for (const [option, date] of [
     ["--expires", release.expires],

@@ -37,19 +37,31 @@ export const NOTHING_TRUSTED: TrustedState = { product: "", highestSequence: 0, 
 
 /** @throws TrustError, JsonError, DocumentError, PathError, ReleaseError */
 export function verifyRelease(request: ReleaseRequest): VerifiedRelease {
-  const { manifestBytes, signatureBytes, anchors, now, trusted } = request;
+  const { manifestBytes, signatureBytes, anchors, now } = request;
   const report = verifySignature({ content: manifestBytes, signature: signatureBytes, anchors, now });
   const manifest = decodeManifest(manifestBytes);
+  checkFreshness(manifest, request);
+  return { manifest: markVerified(manifest), report };
+}
+
+export type FreshnessRequest = Pick<ReleaseRequest, "now" | "trusted" | "version">;
+
+/**
+ * Asked again under the device's lock: another update may have raised the trusted state meanwhile.
+ *
+ * @throws ReleaseError
+ */
+export function checkFreshness(manifest: Manifest, { now, trusted, version }: FreshnessRequest): void {
   if (trusted.product !== "" && manifest.product !== trusted.product) {
     throw new ReleaseError(
       "PRODUCT_MISMATCH",
       `the release is of ${manifest.product}, this device runs ${trusted.product}`,
     );
   }
-  if (request.version !== "" && manifest.version !== request.version) {
+  if (version !== "" && manifest.version !== version) {
     throw new ReleaseError(
       "VERSION_MISMATCH",
-      `the release is ${manifest.version}, asked for was ${request.version}`,
+      `the release is ${manifest.version}, asked for was ${version}`,
     );
   }
   const timeMs = Math.max(now.getTime(), trusted.latestTimeMs);
@@ -69,5 +81,4 @@ export function verifyRelease(request: ReleaseRequest): VerifiedRelease {
       { hint: "themis-fetch rollback goes back to what was installed before" },
     );
   }
-  return { manifest: markVerified(manifest), report };
 }

@@ -148,12 +148,17 @@ export function noise(bytes: number, seed: number): Buffer {
   return out;
 }
 
+/** Text that does not compress to nothing, so that a patch for it pays. */
+function lines(last: string): string {
+  return `${noise(3000, 13).toString("base64")}\n${last}\n`;
+}
+
 function makeOldTree(tree: string): void {
   mkdirSync(join(tree, "bin"), { recursive: true });
   mkdirSync(join(tree, "empty"));
   writeFileSync(join(tree, "bin/appd"), noise(2_500_000, 7));
   chmodSync(join(tree, "bin/appd"), 0o755);
-  writeFileSync(join(tree, "Größe 1.txt"), "one\n".repeat(500));
+  writeFileSync(join(tree, "Größe 1.txt"), lines("one"));
   writeFileSync(join(tree, "same.dat"), noise(1000, 3));
   writeFileSync(join(tree, "gone.txt"), "removed by the next release\n");
   writeFileSync(join(tree, "nothing"), "");
@@ -166,7 +171,7 @@ function makeNewTree(old: string, tree: string): void {
   const binary = readFileSync(join(old, "bin/appd"));
   noise(300, 11).copy(binary, 1_000_000);
   writeFileSync(join(tree, "bin/appd"), binary);
-  writeFileSync(join(tree, "Größe 1.txt"), `${"one\n".repeat(499)}two\n`);
+  writeFileSync(join(tree, "Größe 1.txt"), lines("two"));
   rmSync(join(tree, "gone.txt"));
   rmSync(join(tree, "turns"));
   mkdirSync(join(tree, "turns"));

@@ -1,11 +1,12 @@
 /**
  * Journal, switch, close: the one way in which files under a root change, for updates and rollbacks alike.
  */
-import { rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { systemCode } from "../../base/error.ts";
 import { FetchError } from "../fetch-error.ts";
 import type { DevicePlace } from "../place.ts";
-import type { DeviceState } from "../state.ts";
+import type { DeviceState, RestorePointRecord } from "../state.ts";
 import { openRestorePoint, stageRestorePoint } from "./restore-point.ts";
 import { type JournalEntry, type OnStep, runSteps } from "./switch.ts";
 
@@ -14,10 +15,11 @@ export async function install(
   place: DevicePlace,
   state: DeviceState,
   entry: JournalEntry,
+  restorePoint: RestorePointRecord | undefined,
   now: Date,
   onStep?: OnStep,
 ): Promise<void> {
-  state.openJournal(entry);
+  state.openJournal(entry, restorePoint);
   await finish(place, state, entry, now, onStep);
 }
 
@@ -26,7 +28,10 @@ export type Recovery = "nothing" | "finished" | "undone";
 /** The first thing every command does under the lock: a switch that was cut is finished, or undone. */
 export async function recover(place: DevicePlace, state: DeviceState, now: Date): Promise<Recovery> {
   const entry = state.journal();
-  if (!entry) return "nothing";
+  if (!entry) {
+    await removeLeftovers(place, state);
+    return "nothing";
+  }
   try {
     await finish(place, state, entry, now);
     return "finished";
@@ -34,6 +39,15 @@ export async function recover(place: DevicePlace, state: DeviceState, now: Date)
     if (error instanceof FetchError && error.code === "SWITCH_FAILED" && !state.journal()) return "undone";
     throw error;
   }
+}
+
+/** What a cut before the journal left behind: staged files, and a restore point that no switch needed. */
+async function removeLeftovers(place: DevicePlace, state: DeviceState): Promise<void> {
+  await rm(place.staged, { recursive: true, force: true });
+  const known = new Set(state.restorePoints().map(({ id }) => id));
+  const there = await readdir(place.restore).catch(() => []);
+  for (const name of there)
+    if (!known.has(name)) await rm(join(place.restore, name), { recursive: true, force: true });
 }
 
 async function finish(

@@ -9,7 +9,7 @@
  */
 import { constants, copyFile, mkdir, readFile, readlink, rename, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
-import { syncFile, syncFolder } from "../../base/atomic-file.ts";
+import { syncFile, syncFolder, writeFileAtomically } from "../../base/atomic-file.ts";
 import { systemCode } from "../../base/error.ts";
 import { decodeManifest } from "../../format/manifest/manifest.ts";
 import { assetNames, type OpenBundle } from "../bundle.ts";
@@ -35,13 +35,23 @@ export async function publishToFolder(bundle: OpenBundle, page: string): Promise
       });
     }
     if (!there) await copyRelease(bundle.folder, assets, page, version);
+    const signed = there ? await replaceSignature(bundle, location) : false;
     const offered = await offer(page, version, bundle.manifest.sequence);
-    return { location, assets: assets.length, changed: !there || offered };
+    return { location, assets: assets.length, changed: !there || signed || offered };
   } catch (cause) {
     const code = systemCode(cause);
     if (code === undefined || cause instanceof PublishError) throw cause;
     throw new PublishError("OUTPUT_FAILED", `publishing to ${page} failed (${code})`, { cause });
   }
+}
+
+/** The same manifest signed anew (the signer had expired): only the signature changes. */
+async function replaceSignature(bundle: OpenBundle, location: string): Promise<boolean> {
+  const path = join(location, "manifest.json.p7s");
+  const there = await readFile(path).catch(() => undefined);
+  if (!bundle.signature || there?.equals(bundle.signature)) return false;
+  await writeFileAtomically(path, bundle.signature);
+  return true;
 }
 
 async function copyRelease(

@@ -1,0 +1,364 @@
+/** What a disk, a right, a clock and an operator can do to an update. */
+import { spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { sha256 } from "../../src/base/digest.ts";
+import { readStatus, rollBack } from "../../src/fetch/rollback.ts";
+import { type UpdateResult, update } from "../../src/fetch/update.ts";
+import { decodeDeltaManifest, encodeDeltaManifest } from "../../src/format/manifest/delta-manifest.ts";
+import { decodeManifest, encodeManifest, type Manifest } from "../../src/format/manifest/manifest.ts";
+import { readTrustAnchors } from "../../src/trust/anchor.ts";
+import { makeWorld, ok, run, snapshot, type World } from "../kit/world.ts";
+
+const isRoot = process.getuid?.() === 0;
+/** Debian's nobody: a process without rights, which only root can start. */
+const NOBODY = 65534;
+
+let world: World;
+
+beforeAll(async () => {
+  world = await makeWorld();
+});
+afterAll(() => world.remove());
+
+type Changes = {
+  readonly source?: string;
+  readonly version?: string;
+  readonly now?: Date;
+  readonly onStep?: (index: number) => void;
+};
+
+function updateDevice(
+  root: string,
+  { source = world.page, version = "", now, onStep }: Changes = {},
+): Promise<UpdateResult> {
+  const anchors = readTrustAnchors(readFileSync(world.anchor));
+  return update(
+    { root, source, version, connections: 2, anchors },
+    { now: () => now ?? new Date(), ...(onStep && { onStep }) },
+  );
+}
+
+async function deviceWithOld(name: string): Promise<string> {
+  const root = world.device(name);
+  await updateDevice(root, { version: "1.0.0" });
+  return root;
+}
+
+it("an error at any step of a switch puts everything back and says so", async () => {
+  let steps = 0;
+  for (let failAt = 0; ; failAt++) {
+    const root = await deviceWithOld(`undo-${failAt}`);
+    const outcome = await updateDevice(root, {
+      onStep: (index) => {
+        if (index === failAt) throw Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
+      },
+    }).catch((error: unknown) => error);
+    if (outcome && typeof outcome === "object" && "kind" in outcome && outcome.kind === "updated") break;
+    expect(outcome).toMatchObject({ code: "SWITCH_FAILED", area: "local" });
+    expect(snapshot(root), `failed at step ${failAt}`).toEqual(snapshot(world.old));
+    expect(await readStatus(root)).toMatchObject({ version: "1.0.0", unfinished: false });
+    await updateDevice(root);
+    expect(snapshot(root)).toEqual(snapshot(world.new));
+    steps++;
+  }
+  expect(steps).toBeGreaterThan(6);
+});
+
+it("a step that a real obstacle stops is undone: somebody's file in a folder that becomes a file", async () => {
+  const root = world.device("obstacle");
+  await updateDevice(root);
+  writeFileSync(join(root, "turns/own"), "mine");
+  const before = snapshot(root);
+  await ok(
+    "themis-bundle",
+    "build",
+    world.old,
+    "--product",
+    "app",
+    "--version",
+    "1.2.0",
+    "--out",
+    world.at("bundle-back"),
+  );
+  await sign(world.at("bundle-back"));
+  await expect(updateDevice(root, { source: world.at("bundle-back") })).rejects.toMatchObject({
+    code: "SWITCH_FAILED",
+  });
+  expect(snapshot(root)).toEqual(before);
+});
+
+it("a patch that makes another file falls back to the whole, for that file only, and is said once", async () => {
+  const bundle = await resigned("wrong-patch", (folder) => {
+    const pack = readFileSync(join(folder, "delta-1.0.0-0.pack"));
+    const document = decodeDeltaManifest(readFileSync(join(folder, "delta-1.0.0.json")));
+    const { offset, length } = document.deltas.find(({ path }) => path === "bin/appd")!.blob;
+    pack.fill(0x55, offset + 20, offset + length);
+    writeFileSync(join(folder, "delta-1.0.0-0.pack"), pack);
+    return (manifest) => ({
+      ...manifest,
+      packs: manifest.packs.map((each) =>
+        each.asset === "delta-1.0.0-0.pack"
+          ? { ...each, sha256_hash: sha256(pack), pieces: [sha256(pack)] }
+          : each,
+      ),
+    });
+  });
+  const root = await deviceWithOld("wrong-patch-device");
+  const result = await updateDevice(root, { source: bundle });
+  expect(result.fellBack.map(({ path }) => path)).toEqual(["bin/appd"]);
+  expect(result.perFile.find(({ path }) => path === "Größe 1.txt")).toMatchObject({ action: "patch" });
+  expect(snapshot(root)).toEqual(snapshot(world.new));
+});
+
+it("a pack of patches that is not there costs the deltas and not the update", async () => {
+  cpSync(world.at("bundle-1.1.0"), world.at("no-deltas"), { recursive: true });
+  rmSync(world.at("no-deltas/delta-1.0.0-0.pack"));
+  const root = await deviceWithOld("no-deltas-device");
+  const result = await updateDevice(root, { source: world.at("no-deltas") });
+  expect(result.fellBack.length).toBeGreaterThan(0);
+  expect(snapshot(root)).toEqual(snapshot(world.new));
+});
+
+it("without any delta manifest everything comes whole", async () => {
+  cpSync(world.at("bundle-1.1.0"), world.at("no-delta-manifest"), { recursive: true });
+  rmSync(world.at("no-delta-manifest/delta-1.0.0.json"));
+  const root = await deviceWithOld("no-delta-manifest-device");
+  await updateDevice(root, { source: world.at("no-delta-manifest") });
+  expect(snapshot(root)).toEqual(snapshot(world.new));
+});
+
+it.each([
+  { why: "a pack that is shorter than said", change: (bytes: Buffer) => bytes.subarray(0, bytes.length - 1) },
+  {
+    why: "a pack that is longer than said",
+    change: (bytes: Buffer) => Buffer.concat([bytes, Buffer.alloc(1)]),
+  },
+])("refuses $why", async ({ why, change }) => {
+  const bundle = world.at(why.replaceAll(" ", "-"));
+  cpSync(world.at("bundle-1.1.0"), bundle, { recursive: true });
+  writeFileSync(join(bundle, "targets-0.pack"), change(readFileSync(join(bundle, "targets-0.pack"))));
+  const root = world.device(`${why.replaceAll(" ", "-")}-device`);
+  await expect(updateDevice(root, { source: bundle })).rejects.toMatchObject({
+    code: "ASSET_SIZE",
+    kind: "refused",
+  });
+  expect(readdirSync(root).filter((name) => name !== ".themis")).toEqual([]);
+});
+
+it.each([
+  { why: "an expired manifest", change: { expires: "2020-01-01T00:00:00Z" }, code: "MANIFEST_EXPIRED" },
+  { why: "another product", change: { product: "other", sequence: 9e15 }, code: "PRODUCT_MISMATCH" },
+  { why: "a lower sequence", change: { sequence: 1 }, code: "RELEASE_OLDER" },
+  { why: "a delta manifest of another release", change: { version: "3.0.0" }, code: "DOCUMENT_INVALID" },
+])("refuses $why, though it is signed", async ({ why, change, code }) => {
+  const bundle = await resigned(why.replaceAll(" ", "-"), () => (manifest) => ({ ...manifest, ...change }));
+  const root = await deviceWithOld(`${why.replaceAll(" ", "-")}-device`);
+  await expect(updateDevice(root, { source: bundle })).rejects.toMatchObject({ code, kind: "refused" });
+  expect(snapshot(root)).toEqual(snapshot(world.old));
+});
+
+it("a clock that was set back does not revive an expired manifest", async () => {
+  const bundle = await resigned("expiring", () => (manifest) => ({
+    ...manifest,
+    expires: "2030-01-01T00:00:00Z",
+  }));
+  const root = world.device("clock-device");
+  await ok(
+    "themis-bundle",
+    "keygen",
+    "--out",
+    world.at("long-pki"),
+    "--signer-days",
+    "5000",
+    "--root-days",
+    "9000",
+  );
+  await sign(bundle, "long-pki");
+  const anchors = readTrustAnchors(readFileSync(world.at("long-pki/root.pem")));
+  const at = (date: string) =>
+    update({ root, source: bundle, version: "", connections: 1, anchors }, { now: () => new Date(date) });
+  await at("2029-12-31T00:00:00Z");
+  const later = world.at("later");
+  cpSync(bundle, later, { recursive: true });
+  await expect(at("2030-01-02T00:00:00Z")).rejects.toMatchObject({ code: "MANIFEST_EXPIRED" });
+});
+
+it("refuses .themis behind a symlink", async () => {
+  const root = world.device("linked-records");
+  mkdirSync(world.at("linked-elsewhere"));
+  symlinkSync(world.at("linked-elsewhere"), join(root, ".themis"));
+  await expect(updateDevice(root)).rejects.toMatchObject({ code: "ROOT_UNSAFE" });
+  expect(readdirSync(world.at("linked-elsewhere"))).toEqual([]);
+});
+
+it("goes back over two releases in one command", async () => {
+  const root = await deviceWithOld("two-back");
+  await updateDevice(root);
+  const points = (await readStatus(root)).restorePoints;
+  const first = points.at(-1)!;
+  expect(await rollBack({ root, to: first.id }, { now: () => new Date() })).toMatchObject({
+    from: "1.1.0",
+    to: "",
+  });
+  expect(snapshot(root)).toEqual({});
+  await expect(rollBack({ root }, { now: () => new Date() })).rejects.toMatchObject({
+    code: "RESTORE_POINT_NOT_FOUND",
+  });
+});
+
+describe.skipIf(!isRoot)("as root, who can mount and start others", () => {
+  it("says before the first byte that the disk is too small, and changes nothing", async () => {
+    const root = world.device("small-disk");
+    expect(spawnSync("mount", ["-t", "tmpfs", "-o", "size=2m", "tmpfs", root]).status).toBe(0);
+    try {
+      const { status, stdout } = await run(
+        "themis-fetch",
+        "update",
+        "--root",
+        root,
+        "--source",
+        world.page,
+        "--trust-anchor",
+        world.anchor,
+        "--json",
+      );
+      expect({ status, code: JSON.parse(stdout).error.code }).toEqual({ status: 6, code: "NO_SPACE" });
+      expect(readdirSync(root)).toEqual([".themis"]);
+    } finally {
+      spawnSync("umount", [root]);
+    }
+  });
+
+  it("builds nothing on a disk that is full, and leaves nothing", async () => {
+    const disk = world.device("small-build");
+    expect(spawnSync("mount", ["-t", "tmpfs", "-o", "size=1m", "tmpfs", disk]).status).toBe(0);
+    try {
+      const args = [
+        "build",
+        world.new,
+        "--product",
+        "app",
+        "--version",
+        "1.1.0",
+        "--out",
+        join(disk, "bundle"),
+        "--json",
+      ];
+      const { status, stdout } = await run("themis-bundle", ...args);
+      expect({ status, code: JSON.parse(stdout).error.code }).toEqual({ status: 6, code: "OUTPUT_FAILED" });
+      expect(readdirSync(disk)).toEqual([]);
+    } finally {
+      spawnSync("umount", [disk]);
+    }
+  });
+
+  it("says that a root is read-only", async () => {
+    const root = await deviceWithOld("read-only");
+    spawnSync("mount", ["--bind", root, root]);
+    expect(spawnSync("mount", ["-o", "remount,ro,bind", root]).status).toBe(0);
+    try {
+      const { status, stdout } = await run(
+        "themis-fetch",
+        "update",
+        "--root",
+        root,
+        "--source",
+        world.page,
+        "--trust-anchor",
+        world.anchor,
+        "--json",
+      );
+      expect({ status, code: JSON.parse(stdout).error.code }).toEqual({ status: 6, code: "ROOT_UNWRITABLE" });
+      expect(snapshot(root)).toEqual(snapshot(world.old));
+    } finally {
+      spawnSync("umount", [root]);
+    }
+  });
+
+  it("says which file of a tree it may not read", () => {
+    chmodSync(world.folder, 0o755);
+    cpSync(world.old, world.at("unreadable"), { recursive: true, verbatimSymlinks: true });
+    chmodSync(world.at("unreadable/same.dat"), 0o600);
+    mkdirSync(world.at("nobodys"));
+    chownSync(world.at("nobodys"), NOBODY, NOBODY);
+    const script = join(import.meta.dirname, "../../src/bin/themis-bundle.ts");
+    const args = [
+      "build",
+      world.at("unreadable"),
+      "--product",
+      "app",
+      "--version",
+      "1.0.0",
+      "--out",
+      world.at("nobodys/out"),
+      "--json",
+    ];
+    const { status, stdout } = spawnSync(process.execPath, [script, ...args], {
+      encoding: "utf8",
+      uid: NOBODY,
+      gid: NOBODY,
+      env: { PATH: process.env.PATH },
+    });
+    expect({ status, ...JSON.parse(stdout).error }).toMatchObject({
+      status: 6,
+      code: "TREE_UNREADABLE",
+      message: expect.stringContaining("same.dat"),
+    });
+    expect(readdirSync(world.at("nobodys"))).toEqual([]);
+  });
+});
+
+/** A copy of the newer bundle whose manifest was changed and signed again by the right key. */
+async function resigned(
+  name: string,
+  prepare: (folder: string) => (manifest: Manifest) => Manifest,
+): Promise<string> {
+  const folder = world.at(`resigned-${name}`);
+  cpSync(world.at("bundle-1.1.0"), folder, { recursive: true });
+  const change = prepare(folder);
+  const manifest = decodeManifest(readFileSync(join(folder, "manifest.json")));
+  const document = decodeDeltaManifest(readFileSync(join(folder, "delta-1.0.0.json")));
+  expect(
+    Buffer.from(encodeDeltaManifest(document)).equals(readFileSync(join(folder, "delta-1.0.0.json"))),
+  ).toBe(true);
+  writeFileSync(join(folder, "manifest.json"), encodeManifest(change(manifest)));
+  await signBytes(folder);
+  return folder;
+}
+
+async function sign(bundle: string, pki = "pki"): Promise<void> {
+  await ok(
+    "themis-bundle",
+    "sign",
+    bundle,
+    "--key",
+    world.at(pki, "signer-key.pem"),
+    "--certificates",
+    world.at(pki, "signer.pem"),
+  );
+}
+
+/** Past the command's own checks, as an attacker with the key would. */
+async function signBytes(folder: string): Promise<void> {
+  const { openSigner, signManifest } = await import("../../src/publish/sign/sign.ts");
+  const signer = await openSigner({ key: world.at("pki/signer-key.pem"), secrets: { env: {} } });
+  const signature = await signManifest({
+    manifest: readFileSync(join(folder, "manifest.json")),
+    certificatesPem: readFileSync(world.at("pki/signer.pem"), "latin1"),
+    signer,
+    now: new Date(),
+  });
+  writeFileSync(join(folder, "manifest.json.p7s"), signature);
+}
