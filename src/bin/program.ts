@@ -9,13 +9,30 @@ import type { Reporter } from "./reporter.ts";
 
 export type Tools = { readonly say: Reporter; readonly signal: AbortSignal };
 
+/** What a narrow terminal and a man page have. */
+const HELP_COLUMNS = 80;
+
 /** A command of ours: what it is for, and examples under its help. */
 export function command(name: string, summary: string, examples: readonly string[] = []): Command {
   const made = new Command(name).summary(summary).description(summary).showSuggestionAfterError(true);
   if (examples.length > 0) {
-    made.addHelpText("after", `\nExamples:\n${examples.map((line) => `  ${line}`).join("\n")}`);
+    made.addHelpText("after", `\nExamples:\n${examples.map(foldExample).join("\n")}`);
   }
   return made;
+}
+
+/** A long command goes on in the next line as a shell would take it. */
+function foldExample(example: string): string {
+  const lines: string[] = [];
+  let line = " ";
+  for (const word of example.split(" ")) {
+    if (line.length + 1 + word.length > HELP_COLUMNS - 2) {
+      lines.push(`${line} \\`);
+      line = "     ";
+    }
+    line += ` ${word}`;
+  }
+  return [...lines, line].join("\n");
 }
 
 export function withGlobalOptions(program: Command): Command {
@@ -71,7 +88,11 @@ function prepare(program: Command, say: Reporter): void {
         if (!say.options.json) process.stderr.write(text);
       },
     });
-  program.configureHelp({ helpWidth: Math.min(process.stdout.columns ?? 80, 80), showGlobalOptions: false });
+  program.configureHelp({
+    helpWidth: Math.min(process.stdout.columns ?? HELP_COLUMNS, HELP_COLUMNS),
+    minWidthToWrap: 20,
+    showGlobalOptions: false,
+  });
   for (const child of program.commands) {
     withGlobalOptions(child);
     prepare(child, say);

@@ -32,8 +32,7 @@ type Options = {
 export function buildCommand({ say, signal }: Tools): Command {
   return command("build", "build a bundle with whole targets and proven deltas", [
     "themis-bundle build app-1.5.0 --product app --version 1.5.0 --out bundle",
-    "themis-bundle build new --product app --version 1.5.0 --out bundle \\",
-    "    --from 1.4.0=old --from 1.3.2=older --expires 2027-12-31",
+    "themis-bundle build new --product app --version 1.5.0 --out bundle --from 1.4.0=old --from 1.3.2=older --expires 2027-12-31",
     "themis-bundle build new --product app --version 1.5.0 --out b --from 1.4.0=old --dry-run",
   ])
     .argument("<tree>", "the folder that holds the new release")

@@ -20,11 +20,7 @@ type Options = {
 export function signCommand({ say, signal }: Tools): Command {
   return command("sign", "sign a bundle's manifest with a key file or a key in a PKCS#11 token", [
     "themis-bundle sign bundle --key pki/signer-key.pem --certificates pki/signer.pem",
-    "themis-bundle sign bundle --certificates chain.pem --key \\",
-    "    'pkcs11:token=release;object=signer?module-path=/usr/lib/hsm.so&pin-source=file:/run/pin'",
-    "",
-    "The PIN is read from pin-source, --pin-file, THEMIS_PIN or a prompt, never from",
-    "the command line, and tried once.",
+    "themis-bundle sign bundle --certificates chain.pem --key 'pkcs11:token=release;object=signer?module-path=/usr/lib/hsm.so'",
   ])
     .argument("<bundle>", "a bundle made by themis-bundle build")
     .requiredOption("--key <key>", "a PKCS#8 PEM file, or a pkcs11: URI (RFC 7512)")
@@ -32,7 +28,7 @@ export function signCommand({ say, signal }: Tools): Command {
     .option("--trust-anchor <file>", "also prove that the chain ends at this certificate")
     .option("--rsa-padding <name>", "pkcs1 or pss, for RSA keys", "pkcs1")
     .option("--passphrase-file <file>", "for an encrypted key; or THEMIS_KEY_PASSPHRASE")
-    .option("--pin-file <file>", "for a token; or pin-source in the URI, or THEMIS_PIN")
+    .option("--pin-file <file>", "for a token; or pin-source in the URI, THEMIS_PIN, a prompt; tried once")
     .action(async (folder: string, options: Options) => {
       const rsaPadding = parsePadding(options.rsaPadding);
       const certificatesPem = (await readInput(options.certificates)).toString("latin1");
