@@ -114,6 +114,11 @@ it("the device's program reaches no publisher package", () => {
   expect(reached.files.map(name)).toContain("trust/verify-signature.ts");
 });
 
+it("only trust puts the mark of belief on", () => {
+  const markers = files.filter((file) => readFileSync(file, "utf8").includes("markVerified")).map(name);
+  expect(markers.sort()).toEqual(["trust/verified.ts", "trust/verify-release.ts"]);
+});
+
 function closure(entry: string): { files: string[]; packages: string[] } {
   const seen = new Set([entry]);
   const packages = new Set<string>();

@@ -307,37 +307,64 @@ describe("inspect and verify", () => {
     expect(verified).toMatch(/signed by CN=Release Signer/);
   });
 
-  it.skipIf(!hasTool("openssl"))(
-    "themis-fetch verify believes what openssl cms -sign made, and nothing that expired",
-    async () => {
-      for (const [name, options, status] of [
-        ["good", { intermediates: 1 }, 0],
-        ["expired", { intermediates: 1, defect: "expired-signer" }, 4],
-      ] as const) {
-        const pki = makePki(options);
-        try {
-          const manifest = readFileSync(world.at("bundle-1.1.0/manifest.json"));
-          writeFileSync(
-            world.at(`${name}.p7s`),
-            opensslSign({ content: manifest, signers: [pki.signer], chainPath: pki.chainPath }),
-          );
-          const answer = await run(
-            "themis-fetch",
-            "verify",
-            "--trust-anchor",
-            pki.root.certificatePath,
-            "--manifest",
-            world.at("bundle-1.1.0/manifest.json"),
-            "--signature",
-            world.at(`${name}.p7s`),
-          );
-          expect(answer.status).toBe(status);
-        } finally {
-          pki.remove();
-        }
+  describe.skipIf(!hasTool("openssl"))("themis-fetch verify, over what openssl cms -sign made,", () => {
+    type Row = {
+      why: string;
+      pki?: Parameters<typeof makePki>[0];
+      extra?: string[];
+      change?: (bytes: Buffer) => Buffer;
+      other?: true;
+      code: string;
+    };
+    it.each<Row>([
+      { why: "believes a chain with an intermediate", code: "" },
+      { why: "refuses an expired signer", pki: { defect: "expired-signer" }, code: "SIGNER_EXPIRED" },
+      {
+        why: "refuses a signer without codeSigning",
+        pki: { defect: "no-code-signing" },
+        code: "SIGNER_PURPOSE",
+      },
+      { why: "refuses another root", other: true, code: "CHAIN_UNTRUSTED" },
+      { why: "refuses attached content", extra: ["-nodetach"], code: "SIGNATURE_MALFORMED" },
+      {
+        why: "refuses bytes behind the end",
+        change: (bytes) => Buffer.concat([bytes, Buffer.of(0)]),
+        code: "SIGNATURE_MALFORMED",
+      },
+    ])("$why", async ({ why, pki: request, extra, change, other, code }) => {
+      const pki = makePki({ intermediates: 1, ...request });
+      try {
+        const manifest = world.at("bundle-1.1.0/manifest.json");
+        const signed = opensslSign({
+          content: readFileSync(manifest),
+          signers: [pki.signer],
+          chainPath: pki.chainPath,
+          ...(extra && { extra }),
+        });
+        const signature = world.at(`${why}.p7s`);
+        writeFileSync(signature, change ? change(signed) : signed);
+        const anchor = (other ? pki.otherRoot : pki.root).certificatePath;
+        const answer = await run(
+          "themis-fetch",
+          "verify",
+          "--trust-anchor",
+          anchor,
+          "--manifest",
+          manifest,
+          "--signature",
+          signature,
+          "--json",
+        );
+        const said = JSON.parse(answer.stdout);
+        expect({ status: answer.status, code: said.error?.code ?? "" }).toEqual({
+          status: code === "" ? 0 : 4,
+          code,
+        });
+      } finally {
+        pki.remove();
       }
-    },
-  );
+    });
+  });
 });
 
 it("an encrypted key signs with its passphrase from a file, and says what is wrong without printing it", async () => {

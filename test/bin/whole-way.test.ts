@@ -63,6 +63,35 @@ describe("the publisher", () => {
     }
   });
 
+  it("makes deltas from several older releases, and drops those that do not pay, saying why", async () => {
+    cpSync(world.old, world.at("older"), { recursive: true, verbatimSymlinks: true });
+    writeFileSync(world.at("older/bin/appd"), noise(2_500_000, 99));
+    const built = await ok(
+      "themis-bundle",
+      "build",
+      world.new,
+      "--product",
+      "app",
+      "--version",
+      "1.1.0",
+      "--out",
+      world.at("two-froms"),
+      "--algorithm",
+      "zstd-dict",
+      "--from",
+      `1.0.0=${world.old}`,
+      "--from",
+      `0.9.0=${world.at("older")}`,
+    );
+    const outcomes = built.deltas as { from: string; path: string; algorithm?: string; note: string }[];
+    const binary = outcomes.filter(({ path }) => path === "bin/appd");
+    expect(binary.find(({ from }) => from === "1.0.0")).toMatchObject({ algorithm: "ZSTD_DICT" });
+    expect(binary.find(({ from }) => from === "0.9.0")!.algorithm).toBeUndefined();
+    expect(binary.find(({ from }) => from === "0.9.0")!.note).toMatch(
+      /^whole is smaller: \d+ bytes; ZSTD_DICT \d+/,
+    );
+  });
+
   it("publishes the same bundle a second time as nothing to do, and another under its version never", async () => {
     expect(
       await ok("themis-bundle", "publish", world.at("bundle-1.1.0"), "--to", `file:${world.page}`),
@@ -279,6 +308,25 @@ describe("the device", () => {
       status: 6,
       code: "ALREADY_IN_PROGRESS",
     });
+  });
+
+  it("of two updates at once one does the work and the other is told, with exit 6", async () => {
+    const root = world.device("device-two");
+    const slow = await slowServer(world.page);
+    try {
+      const first = start("themis-fetch", "update", ...device(root, slow.url), "--connections", "1");
+      while (!existsSync(join(root, ".themis/transfer"))) await slow.moment();
+      const second = await run("themis-fetch", "update", ...device(root, slow.url), "--json");
+      expect({ status: second.status, code: JSON.parse(second.stdout).error.code }).toEqual({
+        status: 6,
+        code: "ALREADY_IN_PROGRESS",
+      });
+      slow.hurry();
+      expect((await first.done).status).toBe(0);
+      expect(snapshot(root)).toEqual(snapshot(world.new));
+    } finally {
+      await slow.close();
+    }
   });
 
   it("refuses a restore point in which one byte differs, and touches nothing", async () => {

@@ -13,6 +13,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { encodeCanonicalJson } from "../../src/base/canonical-json.ts";
 import { sha256 } from "../../src/base/digest.ts";
 import { readStatus, rollBack } from "../../src/fetch/rollback.ts";
 import { type UpdateResult, update } from "../../src/fetch/update.ts";
@@ -168,6 +169,24 @@ it.each([
   await expect(updateDevice(root, { source: bundle })).rejects.toMatchObject({ code, kind: "refused" });
   expect(snapshot(root)).toEqual(snapshot(world.old));
 });
+
+it.each(["../outside", "/etc/outside", ".themis/state.db", "a\\b", "C:/outside", "nul\u0000"])(
+  "a signed manifest that names %j writes nothing at all",
+  async (path) => {
+    const bundle = world.at(`hostile-${Buffer.from(path).toString("hex")}`);
+    cpSync(world.at("bundle-1.1.0"), bundle, { recursive: true });
+    const manifest = JSON.parse(readFileSync(join(bundle, "manifest.json"), "utf8"));
+    manifest.files = [{ ...manifest.files.find((each: { path: string }) => each.path === "bin/appd"), path }];
+    writeFileSync(join(bundle, "manifest.json"), encodeCanonicalJson(manifest));
+    await signBytes(bundle);
+    const root = world.device(`hostile-device-${Buffer.from(path).toString("hex")}`);
+    await expect(updateDevice(root, { source: bundle })).rejects.toMatchObject({
+      code: "PATH_UNSAFE",
+      kind: "refused",
+    });
+    expect(readdirSync(root)).toEqual([]);
+  },
+);
 
 it("a clock that was set back does not revive an expired manifest", async () => {
   const bundle = await resigned("expiring", () => (manifest) => ({
