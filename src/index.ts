@@ -13,7 +13,8 @@ export {
   type Pack,
   type Target,
 } from "./format/manifest/manifest.ts";
-export { type BuildRequest, type BuildResult, build } from "./publish/build.ts";
+export { type BuildResult, build } from "./publish/build.ts";
+export type { BuildRequest } from "./publish/build-request.ts";
 export { checkPacks, type OpenBundle, openBundle } from "./publish/bundle.ts";
 export { openSigner, signManifest } from "./publish/sign/sign.ts";
 export { publishToFolder } from "./publish/upload/folder-page.ts";

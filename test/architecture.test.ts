@@ -24,7 +24,7 @@ const FLOOR: Readonly<Record<string, number>> = {
 const DOORS: Readonly<Record<string, RegExp>> = {
   pkijs: /^publish\/sign\//,
   asn1js: /^publish\/sign\//,
-  "graphene-pk11": /^publish\/sign\/token\.ts$/,
+  "graphene-pk11": /^publish\/sign\/token(-object|-place)?\.ts$/,
   "bsdiff-node": /^publish\/diff\//,
   tar: /^format\/pack\//,
   ajv: /^format\//,

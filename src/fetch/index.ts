@@ -6,8 +6,7 @@ export { type RollbackResult, readStatus, rollBack, type Status } from "./rollba
 export {
   download,
   planOnly,
-  type UpdateProgress,
-  type UpdateRequest,
   type UpdateResult,
   update,
 } from "./update.ts";
+export type { UpdateProgress, UpdateRequest } from "./update-request.ts";

@@ -1,7 +1,8 @@
 import { availableParallelism } from "node:os";
 import type { Command } from "commander";
 import { ThemisError } from "../../base/error.ts";
-import { type BuildRequest, type BuildResult, build, planBuild } from "../../publish/build.ts";
+import { type BuildResult, build, planBuild } from "../../publish/build.ts";
+import type { BuildRequest } from "../../publish/build-request.ts";
 import { command, repeated, type Tools, wholeNumber } from "../program.ts";
 import { saved, seconds, size, table } from "../units.ts";
 import { parseAlgorithms } from "./algorithms.ts";

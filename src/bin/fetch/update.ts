@@ -1,13 +1,7 @@
 import type { Command } from "commander";
 import type { PlanStep } from "../../fetch/plan.ts";
-import {
-  download,
-  type Offer,
-  planOnly,
-  type UpdateRequest,
-  type UpdateResult,
-  update,
-} from "../../fetch/update.ts";
+import { download, type Offer, planOnly, type UpdateResult, update } from "../../fetch/update.ts";
+import type { UpdateRequest } from "../../fetch/update-request.ts";
 import { EXIT } from "../exit-status.ts";
 import { command, type Tools, wholeNumber } from "../program.ts";
 import { loadTrustAnchors } from "../trust-anchors.ts";

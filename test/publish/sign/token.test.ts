@@ -3,8 +3,8 @@ import { execFileSync } from "node:child_process";
 import { generateKeyPairSync, sign, verify } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { ecdsaDer } from "../../../src/publish/sign/ecdsa-der.ts";
 import { SignError, tokenFailure } from "../../../src/publish/sign/sign-error.ts";
-import { ecdsaDer } from "../../../src/publish/sign/token.ts";
 
 describe("the raw signature of a token", () => {
   it.each([

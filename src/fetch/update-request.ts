@@ -1,0 +1,27 @@
+import type { TrustAnchor } from "../trust/anchor.ts";
+import type { OnStep } from "./install/switch.ts";
+
+export type UpdateRequest = {
+  readonly source: string;
+  readonly root: string;
+  readonly anchors: readonly TrustAnchor[];
+  /** "" for the offered release. */
+  readonly version: string;
+  readonly connections: number;
+  readonly signal?: AbortSignal | undefined;
+};
+
+export type UpdateProgress = {
+  readonly phase: "downloading" | "rebuilding";
+  readonly done: number;
+  readonly total: number;
+  readonly doneBytes: number;
+  readonly totalBytes: number;
+  readonly savedBytes: number;
+};
+
+export type UpdateTools = {
+  readonly now: () => Date;
+  readonly progress?: (event: UpdateProgress) => void;
+  readonly onStep?: OnStep;
+};
