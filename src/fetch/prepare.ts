@@ -1,3 +1,4 @@
+/** Everything an update must know before its first byte: the proven release, the disk as it is, the plan, the space. */
 import { statfs } from "node:fs/promises";
 import type { EntryRecord } from "../format/record/restore-point.ts";
 import { NOTHING_TRUSTED } from "../trust/verify-release.ts";

@@ -28,7 +28,7 @@ export type RebuildRequest = {
   readonly signal?: AbortSignal | undefined;
   /** Brings more blobs; used when a delta fails. */
   readonly fetchBlobs: (blobs: readonly Blob[]) => Promise<void>;
-  readonly progress: (done: number, total: number, path: string) => void;
+  readonly progress: (done: number, total: number, doneBytes: number, totalBytes: number) => void;
 };
 
 /** @throws FetchError TARGET_DIGEST_MISMATCH, and what fetchBlobs throws */
@@ -38,6 +38,8 @@ export async function rebuild(
   await rm(request.staged, { recursive: true, force: true });
   await mkdir(request.staged, { recursive: true });
   const work = request.steps.filter((step) => step.kind === "patch" || step.kind === "download");
+  const totalBytes = work.reduce((sum, { target }) => sum + target.size_bytes, 0);
+  let doneBytes = 0;
   const files: StagedFile[] = [];
   const fellBack: FellBack[] = [];
   for (const step of work) {
@@ -57,7 +59,8 @@ export async function rebuild(
     const staged = String(files.length);
     await writeStaged(join(request.staged, staged), bytes, target.permissions);
     files.push({ target, staged });
-    request.progress(files.length, work.length, target.path);
+    doneBytes += target.size_bytes;
+    request.progress(files.length, work.length, doneBytes, totalBytes);
   }
   return { files, fellBack };
 }

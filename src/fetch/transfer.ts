@@ -24,9 +24,9 @@ export type TransferRequest = {
   readonly connections: number;
   readonly signal?: AbortSignal | undefined;
   readonly progress: (doneBytes: number, totalBytes: number) => void;
+  /** Told of every byte that came, of use or not. */
+  readonly received: (bytes: number) => void;
 };
-
-export type TransferResult = { readonly bytesFetched: number };
 
 /** The source does not have a pack at all; when it only held patches, whole targets may still be there. */
 export class PackAbsent extends FetchError {
@@ -47,12 +47,11 @@ const MAX_FRUITLESS = 5;
 const MAX_RUN_PIECES = 32;
 
 /** @throws FetchError TRANSFER_*, SOURCE_* */
-export async function transfer(request: TransferRequest): Promise<TransferResult> {
+export async function transfer(request: TransferRequest): Promise<void> {
   await mkdir(request.folder, { recursive: true });
   const wanted = wantedPieces(request.packs, request.blobs);
   const files: FileHandle[] = [];
   let doneBytes = 0;
-  let bytesFetched = 0;
   const totalBytes = [...wanted].reduce(
     (sum, [pack, pieces]) => sum + pieces.reduce((n, piece) => n + pieceLength(pack, piece), 0),
     0,
@@ -78,7 +77,7 @@ export async function transfer(request: TransferRequest): Promise<TransferResult
     const worker = async (): Promise<void> => {
       for (let run = runs.shift(); run; run = runs.shift()) {
         await fetchRun(run, request.source, signal, (received, verified) => {
-          bytesFetched += received;
+          request.received(received);
           if (verified > 0) count(verified);
         });
       }
@@ -92,7 +91,6 @@ export async function transfer(request: TransferRequest): Promise<TransferResult
       throw error;
     }
     for (const file of files) await file.sync();
-    return { bytesFetched };
   } finally {
     for (const file of files) await file.close();
   }

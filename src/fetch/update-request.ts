@@ -1,3 +1,4 @@
+/** What an update is asked, and what it does it with. */
 import type { TrustAnchor } from "../trust/anchor.ts";
 import type { OnStep } from "./install/switch.ts";
 

@@ -8,16 +8,19 @@
  */
 import { randomBytes } from "node:crypto";
 import { rm } from "node:fs/promises";
-import { checkFreshness } from "../trust/verify-release.ts";
+import type { Manifest } from "../format/manifest/manifest.ts";
+import type { Verified } from "../trust/verified.ts";
+import { checkFreshness, type TrustedState } from "../trust/verify-release.ts";
 import type { SignerReport } from "../trust/verify-signature.ts";
-import { discover } from "./discover.ts";
-import { fetcher, fetchPlan } from "./fetch-plan.ts";
+import { type Discovered, discover } from "./discover.ts";
+import { Fetcher } from "./fetcher.ts";
 import { install, type Recovery } from "./install/install.ts";
 import { makeRestorePoint } from "./install/restore-point.ts";
+import type { JournalEntry } from "./install/switch.ts";
 import { type DevicePlace, findPlace, withDevice } from "./place.ts";
 import { changesNothing, type Plan } from "./plan.ts";
 import { discoverFor, type Prepared, preFlight, prepare } from "./prepare.ts";
-import { type FellBack, rebuild } from "./rebuild.ts";
+import { type FellBack, rebuild, type StagedFile } from "./rebuild.ts";
 import { DeviceState, type RestorePointRecord } from "./state.ts";
 import { affectedPaths, type FileOutcome, outcomes, recordOf, switchSteps } from "./switch-steps.ts";
 import { transferBytes } from "./transfer.ts";
@@ -79,18 +82,15 @@ export async function download(request: UpdateRequest, tools: UpdateTools): Prom
   return run(request, tools, "download");
 }
 
-export async function run(
+async function run(
   request: UpdateRequest,
   tools: UpdateTools,
   until: "download" | "update",
 ): Promise<UpdateResult> {
   const startedMs = performance.now();
   const place = await findPlace(request.root);
-  // Proven once before the first byte is written, so that a refused release leaves an untouched root.
-  const before = DeviceState.read(place.themis);
-  const release = await discover({ ...discoverFor(request, before, tools.now()) }).finally(() =>
-    before?.close(),
-  );
+  // Proven before the lock, so that a refused release leaves an untouched root.
+  const release = await discoverFirst(request, place, tools.now());
   return withDevice(place, tools.now, async (state, recovery) => {
     checkFreshness(release.manifest, {
       now: tools.now(),
@@ -98,94 +98,102 @@ export async function run(
       version: request.version,
     });
     const found = await prepare(request, place, state, tools.now(), release);
-    const { manifest, report, manifestSha256 } = found.release;
-    const common = {
-      product: manifest.product,
-      from: found.from,
-      to: manifest.version,
-      signers: report.signers,
-      bytesFull: found.plan.bytesFull,
-      kept: found.plan.kept,
-      recovery,
-    };
-    const done = (kind: UpdateResult["kind"], rest: Partial<UpdateResult>): UpdateResult => ({
-      ...common,
-      kind,
-      bytesFetched: found.bytesFetched,
-      perFile: [],
-      fellBack: [],
-      restorePoint: "",
-      durationMs: Math.round(performance.now() - startedMs),
-      ...rest,
-    });
-    const installed = state.installed();
-    if (changesNothing(found.plan) && installed.manifest_sha256 === manifestSha256)
-      return done("nothing-to-do", {});
+    const report = reporting(found, recovery, startedMs);
+    if (isInstalled(found, state)) return report("nothing-to-do", {});
 
     await preFlight(place, found);
-    const fetchBlobs = fetcher(request, tools, place, found);
-    const { plan, fetched, withoutDelta } = await fetchPlan(found.plan, fetchBlobs);
-    if (until === "download") return done("downloaded", { bytesFetched: found.bytesFetched + fetched });
+    const fetched = new Fetcher(request, tools, place, found);
+    const { plan, withoutDelta } = await fetched.plan(found.plan);
+    if (until === "download")
+      return report("downloaded", { bytesFetched: found.bytesFetched + fetched.bytes });
 
-    let extra = 0;
     const rebuilt = await rebuild({
       root: place.root,
       staged: place.staged,
       transferred: place.transfer,
-      packs: manifest.packs,
+      packs: release.manifest.packs,
       steps: plan.steps,
       signal: request.signal,
-      fetchBlobs: async (blobs) => {
-        extra += await fetchBlobs(blobs);
-      },
-      progress: (count, total) =>
-        tools.progress?.({
-          phase: "rebuilding",
-          done: count,
-          total,
-          doneBytes: count,
-          totalBytes: total,
-          savedBytes: 0,
-        }),
+      fetchBlobs: (blobs) => fetched.blobs(blobs),
+      progress: fetched.rebuilding,
     });
-    const fellBack = [...withoutDelta, ...rebuilt.fellBack];
     request.signal?.throwIfAborted();
     const restorePoint = await saveWayBack(place, state, found, tools.now());
-    state.trust({
-      product: manifest.product,
-      highestSequence: Math.max(manifest.sequence, state.trusted().highestSequence),
-      latestTimeMs: Math.max(tools.now().getTime(), state.trusted().latestTimeMs),
-    });
-    await install(
-      place,
-      state,
-      {
-        action: "update",
-        restorePoint: restorePoint.id,
-        fromVersion: found.from,
-        toVersion: manifest.version,
-        steps: switchSteps(plan.steps, rebuilt.files),
-        release: {
-          product: manifest.product,
-          version: manifest.version,
-          sequence: manifest.sequence,
-          manifest_sha256: manifestSha256,
-        },
-        files: manifest.files.map(recordOf),
-        removeRestorePoints: [],
-      },
-      restorePoint,
-      tools.now(),
-      tools.onStep,
-    );
+    state.trust(raised(state.trusted(), release.manifest, tools.now()));
+    const entry = journalEntry(found, plan, rebuilt.files, restorePoint.id);
+    await install(place, state, entry, restorePoint, tools.now(), tools.onStep);
     await rm(place.transfer, { recursive: true, force: true });
-    return done("updated", {
-      bytesFetched: found.bytesFetched + fetched + extra,
+
+    const fellBack = [...withoutDelta, ...rebuilt.fellBack];
+    return report("updated", {
+      bytesFetched: found.bytesFetched + fetched.bytes,
       perFile: outcomes(plan.steps, fellBack),
       fellBack,
       restorePoint: restorePoint.id,
     });
   });
+}
+
+async function discoverFirst(request: UpdateRequest, place: DevicePlace, now: Date): Promise<Discovered> {
+  const state = DeviceState.read(place.themis);
+  try {
+    return await discover(discoverFor(request, state, now));
+  } finally {
+    state?.close();
+  }
+}
+
+function isInstalled({ plan, release }: Prepared, state: DeviceState): boolean {
+  return changesNothing(plan) && state.installed().manifest_sha256 === release.manifestSha256;
+}
+
+function reporting(found: Prepared, recovery: Recovery, startedMs: number) {
+  const { manifest, report } = found.release;
+  return (kind: UpdateResult["kind"], rest: Partial<UpdateResult>): UpdateResult => ({
+    kind,
+    product: manifest.product,
+    from: found.from,
+    to: manifest.version,
+    signers: report.signers,
+    bytesFetched: found.bytesFetched,
+    bytesFull: found.plan.bytesFull,
+    perFile: [],
+    fellBack: [],
+    kept: found.plan.kept,
+    restorePoint: "",
+    recovery,
+    durationMs: Math.round(performance.now() - startedMs),
+    ...rest,
+  });
+}
+
+/** Neither the sequence nor the clock ever goes back. */
+function raised(trusted: TrustedState, { product, sequence }: Verified<Manifest>, now: Date): TrustedState {
+  return {
+    product,
+    highestSequence: Math.max(sequence, trusted.highestSequence),
+    latestTimeMs: Math.max(now.getTime(), trusted.latestTimeMs),
+  };
+}
+
+function journalEntry(
+  found: Prepared,
+  plan: Plan,
+  staged: readonly StagedFile[],
+  restorePoint: string,
+): JournalEntry {
+  const { manifest, manifestSha256 } = found.release;
+  const { product, version, sequence } = manifest;
+  return {
+    action: "update",
+    restorePoint,
+    fromVersion: found.from,
+    toVersion: version,
+    steps: switchSteps(plan.steps, staged),
+    release: { product, version, sequence, manifest_sha256: manifestSha256 },
+    files: manifest.files.map(recordOf),
+    removeRestorePoints: [],
+  };
 }
 
 async function saveWayBack(

@@ -1,3 +1,4 @@
+/** What a build is asked, and how it tells where it is. */
 import type { Algorithm } from "../format/manifest/delta-manifest.ts";
 import type { ReleaseFacts } from "./release.ts";
 import type { Tree } from "./tree.ts";

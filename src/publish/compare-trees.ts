@@ -1,3 +1,4 @@
+/** What differs between two releases. */
 import type { Tree, TreeEntry } from "./tree.ts";
 
 export function sameTree(a: Tree, b: Tree): boolean {

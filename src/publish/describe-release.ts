@@ -1,3 +1,4 @@
+/** The manifest of a release, from its tree and what was made of it. */
 import { NO_BLOB } from "../format/manifest/blob.ts";
 import type { Manifest, Target } from "../format/manifest/manifest.ts";
 import type { BuildRequest } from "./build-request.ts";

@@ -1,3 +1,4 @@
+/** PKCS#11 returns r and s side by side, CMS wants Ecdsa-Sig-Value (RFC 3279, section 2.2.3). */
 import { SignError } from "./sign-error.ts";
 import type { SignatureAlgorithm } from "./signer.ts";
 

@@ -1,3 +1,4 @@
+/** The way into a token: the module loaded once in a process, the slot found by its token, one session, one login. */
 import type { Module, Slot, Token } from "graphene-pk11";
 import { readPin, type SecretSources } from "./pin.ts";
 import type { Pkcs11Uri } from "./pkcs11-uri.ts";

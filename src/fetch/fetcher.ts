@@ -1,0 +1,68 @@
+/** Brings the blobs of a plan to the device, counts what came, and does without what only patches needed. */
+import type { Blob } from "../format/manifest/blob.ts";
+import type { DevicePlace } from "./place.ts";
+import { type Plan, withoutPack } from "./plan.ts";
+import type { Prepared } from "./prepare.ts";
+import type { FellBack } from "./rebuild.ts";
+import { PackAbsent, transfer } from "./transfer.ts";
+import type { UpdateRequest, UpdateTools } from "./update-request.ts";
+
+export class Fetcher {
+  /** Received so far, whether it was of use or not. */
+  bytes = 0;
+  readonly #request: UpdateRequest;
+  readonly #tools: UpdateTools;
+  readonly #place: DevicePlace;
+  readonly #prepared: Prepared;
+
+  constructor(request: UpdateRequest, tools: UpdateTools, place: DevicePlace, prepared: Prepared) {
+    this.#request = request;
+    this.#tools = tools;
+    this.#place = place;
+    this.#prepared = prepared;
+  }
+
+  /** A pack of patches that the source does not have costs its files their delta, not the update. */
+  async plan(plan: Plan): Promise<{ readonly plan: Plan; readonly withoutDelta: readonly FellBack[] }> {
+    try {
+      await this.blobs(plan.blobs);
+      return { plan, withoutDelta: [] };
+    } catch (error) {
+      if (!(error instanceof PackAbsent)) throw error;
+      const without = withoutPack(plan, error.asset);
+      // The pack of a whole target: there is nothing left to fall back to.
+      if (without.paths.length === 0) throw error;
+      const next = await this.plan(without.plan);
+      const withoutDelta = without.paths.map((path) => ({ path, why: error.message }));
+      return { plan: next.plan, withoutDelta: [...withoutDelta, ...next.withoutDelta] };
+    }
+  }
+
+  async blobs(blobs: readonly Blob[]): Promise<void> {
+    const { release, plan } = this.#prepared;
+    await transfer({
+      source: release.source,
+      packs: release.manifest.packs,
+      blobs,
+      folder: this.#place.transfer,
+      connections: this.#request.connections,
+      signal: this.#request.signal,
+      received: (bytes) => {
+        this.bytes += bytes;
+      },
+      progress: (doneBytes, totalBytes) =>
+        this.#tools.progress?.({
+          phase: "downloading",
+          done: doneBytes >= totalBytes ? blobs.length : 0,
+          total: blobs.length,
+          doneBytes,
+          totalBytes,
+          savedBytes: plan.bytesFull - plan.bytesToFetch,
+        }),
+    });
+  }
+
+  readonly rebuilding = (done: number, total: number, doneBytes: number, totalBytes: number): void => {
+    this.#tools.progress?.({ phase: "rebuilding", done, total, doneBytes, totalBytes, savedBytes: 0 });
+  };
+}
