@@ -94,7 +94,7 @@ async function deltaApply(): Promise<void> {
     const rebuilt = join(work, "rebuilt");
     const startedMs = performance.now();
     const script = join(import.meta.dirname, "apply-once.ts");
-    const { stdout, status } = spawnSync(process.execPath, [script, algorithm, source, patch, rebuilt], {
+    const { stdout, status } = spawnSync(process.execPath, [script, source, patch, rebuilt], {
       encoding: "utf8",
     });
     if (status !== 0 || (await sha256OfFile(rebuilt)) !== (await sha256OfFile(target)))
@@ -125,6 +125,7 @@ async function makePatch(
     sourcePath: source,
     targetPath: target,
     algorithms: [algorithm],
+    options: {},
   });
   await pool.close();
   if (!winner) throw new Error(JSON.stringify(candidates));

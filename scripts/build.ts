@@ -4,16 +4,19 @@
  *   themis-bundle.js, themis-fetch.js   launchers: check the Node version, then load the program
  *   bundle-main.js, fetch-main.js       the programs, without the optional addons
  *   diff-worker.js                      runs in worker threads
+ *   kernel.wasm                         compute-heavy kernels, see kernel.ts
  */
 import { chmodSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { build } from "esbuild";
+import { buildKernel } from "./kernel.ts";
 
 const root = dirname(import.meta.dirname);
 const dist = join(root, "dist");
 const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
 
 rmSync(dist, { recursive: true, force: true });
+await buildKernel();
 const result = await build({
   entryPoints: {
     "bundle-main": join(root, "src/bin/themis-bundle.ts"),

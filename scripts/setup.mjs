@@ -28,6 +28,7 @@ const TOOLS = [
   ["bspatch", "bsdiff"],
   ["zstd", "zstd"],
   ["bzip2", "bzip2"],
+  ["xz", "xz-utils"],
   ["strace", "strace"],
   ["g++", "g++"],
   ["make", "make"],

@@ -8,12 +8,22 @@ import { closeSync, fsyncSync, openSync } from "node:fs";
 import { open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 
-export async function writeFileAtomically(path: string, bytes: Uint8Array, mode = 0o644): Promise<void> {
-  const beside = `${path}.part`;
+/** Where the content grows before it takes its name. */
+export function partOfFile(path: string): string {
+  return `${path}.part`;
+}
+
+/** @param content bytes, or pieces of them as they come; when their coming fails, so does this */
+export async function writeFileAtomically(
+  path: string,
+  content: Uint8Array | AsyncIterable<Uint8Array>,
+  mode = 0o644,
+): Promise<void> {
+  const beside = partOfFile(path);
   try {
     const file = await open(beside, "w", mode);
     try {
-      await file.writeFile(bytes);
+      await file.writeFile(content);
       await file.sync();
     } finally {
       await file.close();

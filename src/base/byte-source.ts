@@ -60,6 +60,26 @@ export function openFileSource(path: string): FileSource {
   };
 }
 
+/** A file that somebody is writing, opened when it is first read; nothing of it is held. */
+export function growingFileSource(path: string): FileSource {
+  let file: number | undefined;
+  const opened = (): number => (file ??= openSync(path, "r"));
+  return {
+    get size() {
+      return fstatSync(opened()).size;
+    },
+    read: (position, into) => readFully(opened(), into, position),
+    close: () => {
+      if (file !== undefined) closeSync(file);
+    },
+  };
+}
+
+/** A part of another source, as a source of its own. */
+export function partOf({ read }: ByteSource, start: number, size: number): ByteSource {
+  return { size, read: (position, into) => read(start + position, into) };
+}
+
 export function readAll({ size, read }: ByteSource): Uint8Array {
   const bytes = new Uint8Array(size);
   read(0, bytes);

@@ -1,4 +1,4 @@
-/** SHA-256 (FIPS 180-4) of bytes, files and streams, always as 64 lower-case hex digits. */
+/** SHA-256 (FIPS 180-4) of bytes, files and what streams by, always as 64 lower-case hex digits. */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 
@@ -14,6 +14,29 @@ export async function sha256OfFile(path: string, signal?: AbortSignal): Promise<
   const stream = createReadStream(path, { highWaterMark: READ_BYTES, ...(signal && { signal }) });
   for await (const chunk of stream) hash.update(chunk as Buffer);
   return hash.digest("hex");
+}
+
+export async function sha256OfPieces(
+  pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const piece of pieces) hash.update(piece);
+  return hash.digest("hex");
+}
+
+/** What streams through, unchanged; `digest()` is asked when all has come. */
+export function hashing(pieces: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): {
+  readonly pieces: AsyncIterable<Uint8Array>;
+  readonly digest: () => string;
+} {
+  const hash = createHash("sha256");
+  async function* through(): AsyncGenerator<Uint8Array> {
+    for await (const piece of pieces) {
+      hash.update(piece);
+      yield piece;
+    }
+  }
+  return { pieces: through(), digest: () => hash.digest("hex") };
 }
 
 export function isSha256(text: string): boolean {

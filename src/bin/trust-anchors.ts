@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { type FileSource, openFileSource } from "../base/byte-source.ts";
 import { systemCode, ThemisError } from "../base/error.ts";
 import { readTrustAnchors, type TrustAnchor } from "../trust/anchor.ts";
 
@@ -12,8 +13,21 @@ export async function readInput(path: string): Promise<Buffer> {
   try {
     return await readFile(path);
   } catch (cause) {
-    throw new ThemisError("FILE_UNREADABLE", "usage", `${path} cannot be read (${systemCode(cause)})`, {
-      cause,
-    });
+    throw unreadable(path, cause);
   }
+}
+
+/** The same for a file that is read by position. @throws ThemisError FILE_UNREADABLE */
+export function openInput(path: string): FileSource {
+  try {
+    return openFileSource(path);
+  } catch (cause) {
+    throw unreadable(path, cause);
+  }
+}
+
+function unreadable(path: string, cause: unknown): ThemisError {
+  return new ThemisError("FILE_UNREADABLE", "usage", `${path} cannot be read (${systemCode(cause)})`, {
+    cause,
+  });
 }

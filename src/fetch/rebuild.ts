@@ -3,11 +3,12 @@
  *
  * A delta that fails for whatever reason falls back to the whole target for that file only, and is said once.
  */
-import { mkdir, open, readFile, rm } from "node:fs/promises";
+import { mkdir, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { constants, zstdDecompress } from "node:zlib";
-import { sha256 } from "../base/digest.ts";
+import { growingFileSource, openFileSource, partOf } from "../base/byte-source.ts";
+import { hashing, sha256, sha256OfFile } from "../base/digest.ts";
 import { ThemisError } from "../base/error.ts";
 import { applyPatch } from "../format/delta/algorithm.ts";
 import type { Blob } from "../format/manifest/blob.ts";
@@ -45,19 +46,21 @@ export async function rebuild(
   for (const step of work) {
     request.signal?.throwIfAborted();
     const { target } = step;
-    let bytes: Uint8Array | undefined;
+    const staged = String(files.length);
+    const path = join(request.staged, staged);
+    let made = false;
     if (step.kind === "patch") {
       try {
-        bytes = await rebuildFromDelta(request, step);
+        await rebuildFromDelta(request, step, path);
+        made = true;
       } catch (error) {
         if (!(error instanceof ThemisError)) throw error;
+        await rm(path, { force: true });
         fellBack.push({ path: target.path, why: error.message });
         await request.fetchBlobs([target.blob]);
       }
     }
-    bytes ??= await readWhole(request, target);
-    const staged = String(files.length);
-    await writeStaged(join(request.staged, staged), bytes, target.permissions);
+    if (!made) await writeStaged(path, await readWhole(request, target), target);
     files.push({ target, staged });
     doneBytes += target.size_bytes;
     request.progress(files.length, work.length, doneBytes, totalBytes);
@@ -65,16 +68,33 @@ export async function rebuild(
   return { files, fellBack };
 }
 
+/** Source and patch are read by position, the target is hashed as it is written: memory stays flat. */
 async function rebuildFromDelta(
   request: RebuildRequest,
   { target, delta }: Extract<PlanStep, { kind: "patch" }>,
-): Promise<Uint8Array> {
-  const patch = await readBlob(request, delta.blob);
-  const source = await readFile(join(request.root, delta.base_path));
-  if (sha256(source) !== delta.base_hash) throw mismatch(target, "its source changed meanwhile");
-  const bytes = applyPatch({ algorithm: delta.algorithm, source, patch, targetSize: target.size_bytes });
-  if (sha256(bytes) !== target.sha256_hash) throw mismatch(target, "the delta makes another file");
-  return bytes;
+  path: string,
+): Promise<void> {
+  const base = join(request.root, delta.base_path);
+  if ((await sha256OfFile(base)) !== delta.base_hash) throw mismatch(target, "its source changed meanwhile");
+  const pack = openFileSource(packPath(request, delta.blob));
+  const source = openFileSource(base);
+  const written = growingFileSource(path);
+  try {
+    const pieces = applyPatch({
+      algorithm: delta.algorithm,
+      source,
+      patch: partOf(pack, delta.blob.offset, delta.blob.length),
+      written,
+      targetSize: target.size_bytes,
+    });
+    const { pieces: through, digest } = hashing(pieces);
+    await writeStaged(path, through, target);
+    if (digest() !== target.sha256_hash) throw mismatch(target, "the delta makes another file");
+  } finally {
+    written.close();
+    source.close();
+    pack.close();
+  }
 }
 
 async function readWhole(request: RebuildRequest, target: Target): Promise<Uint8Array> {
@@ -97,13 +117,10 @@ async function decompress(stored: Uint8Array, target: Target): Promise<Uint8Arra
   }
 }
 
-async function readBlob(
-  { packs, transferred }: RebuildRequest,
-  { pack: name, offset, length }: Blob,
-): Promise<Uint8Array> {
+async function readBlob(request: RebuildRequest, blob: Blob): Promise<Uint8Array> {
+  const { offset, length } = blob;
   if (length === 0) return new Uint8Array();
-  const pack = packs.find(({ asset }) => asset === name)!;
-  const file = await open(partPath(transferred, pack), "r");
+  const file = await open(packPath(request, blob), "r");
   try {
     const bytes = Buffer.alloc(length);
     const { bytesRead } = await file.read(bytes, 0, length, offset);
@@ -113,10 +130,18 @@ async function readBlob(
   }
 }
 
-async function writeStaged(path: string, bytes: Uint8Array, permissions: string): Promise<void> {
+function packPath({ packs, transferred }: RebuildRequest, { pack: name }: Blob): string {
+  return partPath(transferred, packs.find(({ asset }) => asset === name)!);
+}
+
+async function writeStaged(
+  path: string,
+  content: Uint8Array | AsyncIterable<Uint8Array>,
+  { permissions }: Target,
+): Promise<void> {
   const file = await open(path, "wx", 0o600);
   try {
-    await file.writeFile(bytes);
+    await file.writeFile(content);
     await file.chmod(Number.parseInt(permissions, 8));
     await file.sync();
   } finally {

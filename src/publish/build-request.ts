@@ -1,5 +1,6 @@
 /** What a build is asked, and how it tells where it is. */
 import type { Algorithm } from "../format/manifest/delta-manifest.ts";
+import type { DiffOptions } from "./diff/diff-pool.ts";
 import type { ReleaseFacts } from "./release.ts";
 import type { Tree } from "./tree.ts";
 
@@ -9,6 +10,7 @@ export type BuildRequest = {
   readonly from: readonly { readonly version: string; readonly root: string }[];
   readonly out: string;
   readonly algorithms: readonly Algorithm[];
+  readonly diff: DiffOptions;
   readonly jobs: number;
   readonly signal?: AbortSignal;
 };

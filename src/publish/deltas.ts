@@ -85,6 +85,7 @@ async function createDeltasFrom(
       sourcePath: join(old.root, source.path),
       targetPath: join(tree.root, target.path),
       algorithms: [...request.algorithms],
+      options: request.diff,
     });
     if (result.sourceSha256 !== source.sha256 || result.targetSha256 !== target.sha256) {
       throw new PublishError("TREE_CHANGED", `${target.path} changed while the bundle was built`);

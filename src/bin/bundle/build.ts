@@ -1,11 +1,12 @@
 import { availableParallelism } from "node:os";
 import type { Command } from "commander";
 import { ThemisError } from "../../base/error.ts";
-import { type BuildResult, build, planBuild } from "../../publish/build.ts";
+import { type BuildResult, build as buildBundle, planBuild } from "../../publish/build.ts";
 import type { BuildRequest } from "../../publish/build-request.ts";
 import { command, repeated, type Tools, wholeNumber } from "../program.ts";
 import { saved, seconds, size, table } from "../units.ts";
 import { parseAlgorithms } from "./algorithms.ts";
+import { type DiffFlags, parseDiffOptions, withDiffOptions } from "./diff-options.ts";
 
 type Options = {
   readonly product: string;
@@ -28,14 +29,15 @@ type Options = {
   readonly algorithm: string;
   readonly jobs: number;
   readonly dryRun: boolean;
-};
+} & DiffFlags;
 
 export function buildCommand({ say, signal }: Tools): Command {
-  return command("build", "build a bundle with whole targets and proven deltas", [
+  const build = command("build", "build a bundle with whole targets and proven deltas", [
     "themis-bundle build app-1.5.0 --product app --version 1.5.0 --out bundle",
     "themis-bundle build new --product app --version 1.5.0 --out bundle --from 1.4.0=old --from 1.3.2=older --expires 2027-12-31",
     "themis-bundle build new --product app --version 1.5.0 --out b --from 1.4.0=old --dry-run",
-  ])
+  ]);
+  return withDiffOptions(build)
     .argument("<tree>", "the folder that holds the new release")
     .requiredOption("--product <name>", "the product's name")
     .requiredOption("--version <version>", "the version of the new release")
@@ -69,7 +71,7 @@ export function buildCommand({ say, signal }: Tools): Command {
         return;
       }
       const startedMs = performance.now();
-      const result = await build(request, ({ phase, ...event }) => {
+      const result = await buildBundle(request, ({ phase, ...event }) => {
         say.progress({ label: phase === "targets" ? "compressing" : "making deltas", ...event });
       });
       for (const dropped of result.outcomes.filter(({ algorithm }) => !algorithm)) {
@@ -86,6 +88,7 @@ function toRequest(root: string, options: Options): BuildRequest {
     out: options.out,
     jobs: options.jobs,
     algorithms,
+    diff: parseDiffOptions(options),
     from: options.from.map(parseFrom),
     release: {
       product: options.product,

@@ -1,55 +1,66 @@
 import { readFile } from "node:fs/promises";
 import type { Command } from "commander";
-import { writeFileAtomically } from "../../base/atomic-file.ts";
-import { sha256 } from "../../base/digest.ts";
+import { partOfFile, writeFileAtomically } from "../../base/atomic-file.ts";
+import { growingFileSource } from "../../base/byte-source.ts";
+import { hashing } from "../../base/digest.ts";
 import { ThemisError } from "../../base/error.ts";
 import { applyPatch, recognisePatch } from "../../format/delta/algorithm.ts";
 import { DiffPool } from "../../publish/diff/diff-pool.ts";
 import { command, type Tools } from "../program.ts";
-import { readInput } from "../trust-anchors.ts";
+import { openInput, readInput } from "../trust-anchors.ts";
 import { saved, size } from "../units.ts";
 import { parseAlgorithms } from "./algorithms.ts";
+import { type DiffFlags, parseDiffOptions, withDiffOptions } from "./diff-options.ts";
 
 export function deltaCommand({ say, signal }: Tools): Command {
   const delta = command("delta", "make, apply and look at single patches");
   delta.addCommand(
-    command("create", "make a patch and prove it", ["themis-bundle delta create app-1.4 app-1.5 app.patch"])
+    withDiffOptions(
+      command("create", "make a patch and prove it", [
+        "themis-bundle delta create app-1.4 app-1.5 app.patch",
+        "themis-bundle delta create app-1.4 app-1.5 app.patch --algorithm bsdiff --format endsley",
+      ]),
+    )
       .argument("<source>", "the old file")
       .argument("<target>", "the new file")
       .argument("<patch>", "where the patch goes")
       .option("--algorithm <name>", "auto, bsdiff or zstd-dict", "auto")
-      .action(async (source: string, target: string, patch: string, { algorithm }: { algorithm: string }) => {
-        await Promise.all([readInput(source), readInput(target)]);
-        const pool = new DiffPool({ jobs: 1, signal });
-        try {
-          const { winner, candidates } = await pool.diff({
-            sourcePath: source,
-            targetPath: target,
-            algorithms: [...parseAlgorithms(algorithm)],
-          });
-          if (!winner) {
-            throw new ThemisError(
-              "DELTA_NONE",
-              "failed",
-              `no patch was made: ${candidates.map(({ algorithm: name, note }) => `${name}: ${note}`).join("; ")}`,
+      .action(
+        async (source: string, target: string, patch: string, options: DiffFlags & { algorithm: string }) => {
+          const { algorithm } = options;
+          await Promise.all([readInput(source), readInput(target)]);
+          const pool = new DiffPool({ jobs: 1, signal });
+          try {
+            const { winner, candidates } = await pool.diff({
+              sourcePath: source,
+              targetPath: target,
+              algorithms: [...parseAlgorithms(algorithm)],
+              options: parseDiffOptions(options),
+            });
+            if (!winner) {
+              throw new ThemisError(
+                "DELTA_NONE",
+                "failed",
+                `no patch was made: ${candidates.map(({ algorithm: name, note }) => `${name}: ${note}`).join("; ")}`,
+              );
+            }
+            await writeFileAtomically(patch, winner.patch);
+            const targetBytes = (await readFile(target)).length;
+            say.result(
+              {
+                schema: "themis-bundle/delta-create/1",
+                algorithm: winner.algorithm,
+                patchBytes: winner.patch.length,
+                targetBytes,
+                candidates,
+              },
+              `${patch}: ${winner.algorithm}, ${size(winner.patch.length)} for a file of ${size(targetBytes)}, ${saved(winner.patch.length, targetBytes)} saved`,
             );
+          } finally {
+            await pool.close();
           }
-          await writeFileAtomically(patch, winner.patch);
-          const targetBytes = (await readFile(target)).length;
-          say.result(
-            {
-              schema: "themis-bundle/delta-create/1",
-              algorithm: winner.algorithm,
-              patchBytes: winner.patch.length,
-              targetBytes,
-              candidates,
-            },
-            `${patch}: ${winner.algorithm}, ${size(winner.patch.length)} for a file of ${size(targetBytes)}, ${saved(winner.patch.length, targetBytes)} saved`,
-          );
-        } finally {
-          await pool.close();
-        }
-      }),
+        },
+      ),
   );
   delta.addCommand(
     command("apply", "rebuild a file from its source and a patch", [
@@ -68,29 +79,44 @@ export function deltaCommand({ say, signal }: Tools): Command {
           target: string,
           options: { sha256?: string; maxSize: number },
         ) => {
-          const patch = await readInput(patchPath);
-          const { algorithm, targetSize } = recognisePatch(patch).describe(patch);
-          if (targetSize === undefined || targetSize > options.maxSize) {
-            throw new ThemisError(
-              "DELTA_SIZE",
-              "refused",
-              `the patch makes a file of ${targetSize ?? "unknown"} bytes, more than the ${options.maxSize} allowed`,
+          const [sourceFile, patch] = [openInput(source), openInput(patchPath)];
+          const written = growingFileSource(partOfFile(target));
+          try {
+            const { algorithm, targetSize } = recognisePatch(patch).describe(patch);
+            if (targetSize === undefined || targetSize > options.maxSize) {
+              throw new ThemisError(
+                "DELTA_SIZE",
+                "refused",
+                `the patch makes a file of ${targetSize ?? "unknown"} bytes, more than the ${options.maxSize} allowed`,
+              );
+            }
+            const { pieces, digest } = hashing(
+              applyPatch({ algorithm, source: sourceFile, patch, written, targetSize }),
             );
-          }
-          const bytes = applyPatch({ algorithm, source: await readInput(source), patch, targetSize });
-          const digest = sha256(bytes);
-          if (options.sha256 && options.sha256.toLowerCase() !== digest) {
-            throw new ThemisError(
-              "TARGET_DIGEST_MISMATCH",
-              "refused",
-              `the result has the digest ${digest}, expected ${options.sha256}`,
+            let sha256 = "";
+            await writeFileAtomically(target, checked());
+            say.result(
+              { schema: "themis-bundle/delta-apply/1", algorithm, sizeBytes: targetSize, sha256 },
+              `${target}: ${size(targetSize)}, SHA-256 ${sha256}`,
             );
+
+            // The file takes its name only when all of it is right.
+            async function* checked(): AsyncGenerator<Uint8Array> {
+              yield* pieces;
+              sha256 = digest();
+              if (options.sha256 && options.sha256.toLowerCase() !== sha256) {
+                throw new ThemisError(
+                  "TARGET_DIGEST_MISMATCH",
+                  "refused",
+                  `the result has the digest ${sha256}, expected ${options.sha256}`,
+                );
+              }
+            }
+          } finally {
+            written.close();
+            sourceFile.close();
+            patch.close();
           }
-          await writeFileAtomically(target, bytes);
-          say.result(
-            { schema: "themis-bundle/delta-apply/1", algorithm, sizeBytes: bytes.length, sha256: digest },
-            `${target}: ${size(bytes.length)}, SHA-256 ${digest}`,
-          );
         },
       ),
   );
@@ -98,15 +124,14 @@ export function deltaCommand({ say, signal }: Tools): Command {
     command("info", "say what a patch is", ["themis-bundle delta info app.patch"])
       .argument("<patch>", "a patch of any format we read")
       .action(async (patchPath: string) => {
-        const patch = await readInput(patchPath);
+        const patch = openInput(patchPath);
         const info = recognisePatch(patch).describe(patch);
         const details = Object.entries(info.details).map(([name, value]) => `${name}: ${value}`);
         say.result(
-          { schema: "themis-bundle/delta-info/1", patchBytes: patch.length, ...info },
-          [
-            `${info.algorithm}, ${size(patch.length)}, makes ${info.targetSize ?? "?"} bytes`,
-            ...details,
-          ].join("\n"),
+          { schema: "themis-bundle/delta-info/1", patchBytes: patch.size, ...info },
+          [`${info.algorithm}, ${size(patch.size)}, makes ${info.targetSize ?? "?"} bytes`, ...details].join(
+            "\n",
+          ),
         );
       }),
   );

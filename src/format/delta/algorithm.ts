@@ -1,17 +1,23 @@
 /**
  * Every patch format we read, behind one small interface.
  *
- * A format is pure: source and patch in, target out. It proves that the patch is well formed; that the
- * target is the right one is proven by its digest, by whoever asked.
+ * A format is pure: source and patch in, target out, forward and in pieces. It proves that the patch is
+ * well formed; that the target is the right one is proven by its digest, by whoever asked.
  */
+import { type ByteSource, readAll } from "../../base/byte-source.ts";
 import type { Algorithm } from "../manifest/delta-manifest.ts";
-import { applyBsdiff40, isBsdiff40, readBsdiff40Header } from "./bsdiff40/bsdiff40.ts";
+import { applyBsdiff } from "./bsdiff/apply.ts";
+import { isBsdiff, readBsdiffHeader } from "./bsdiff/container.ts";
 import { DeltaError } from "./error.ts";
+import { decodeVcdiff } from "./vcdiff/decode.ts";
+import { describeVcdiff, isVcdiff } from "./vcdiff/describe.ts";
 import { applyZstdDict, isZstd, readZstdFrame } from "./zstd-dict/zstd-dict.ts";
 
 export type PatchRequest = {
-  readonly source: Uint8Array;
-  readonly patch: Uint8Array;
+  readonly source: ByteSource;
+  readonly patch: ByteSource;
+  /** Gives back what was yielded, for the few patches (VCD_TARGET) that read their own target. */
+  readonly written: ByteSource;
   /** Exactly what the patch must make, in bytes. */
   readonly targetSize: number;
 };
@@ -25,27 +31,70 @@ export type PatchDescription = {
 
 export type PatchFormat = {
   readonly algorithm: Algorithm;
-  readonly recognises: (patch: Uint8Array) => boolean;
-  readonly apply: (request: PatchRequest) => Uint8Array;
-  readonly describe: (patch: Uint8Array) => PatchDescription;
+  /** From the first bytes of a patch. */
+  readonly recognises: (start: Uint8Array) => boolean;
+  /** Pieces of the target, each valid until the next is asked for. */
+  readonly apply: (request: PatchRequest) => AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+  readonly describe: (patch: ByteSource) => PatchDescription;
 };
+
+/** More than any format's magic and frame header. */
+const START_BYTES = 64;
 
 const bsdiff: PatchFormat = {
   algorithm: "BSDIFF",
-  recognises: isBsdiff40,
-  apply: applyBsdiff40,
+  recognises: isBsdiff,
+  apply: applyBsdiff,
   describe: (patch) => {
-    const { targetSize, controlBytes, diffBytes, extraBytes } = readBsdiff40Header(patch);
-    return { algorithm: "BSDIFF", targetSize, details: { controlBytes, diffBytes, extraBytes } };
+    const { container, targetSize, parts } = readBsdiffHeader(patch);
+    const lengths = Object.entries(parts).map(([name, { start, end, compressor }]) => [
+      `${name}Bytes`,
+      `${end - start} (${compressor})`,
+    ]);
+    return { algorithm: "BSDIFF", targetSize, details: { container, ...Object.fromEntries(lengths) } };
   },
 };
+
+const vcdiff: PatchFormat = {
+  algorithm: "VCDIFF",
+  recognises: (start) => isVcdiff(start) && !usesSecondary(start),
+  apply: decodeVcdiff,
+  describe: (patch) => describeAs("VCDIFF", patch),
+};
+
+/** VCDIFF with what only xdelta3 adds to it: secondary compression. */
+const xdelta3: PatchFormat = {
+  algorithm: "XDELTA3",
+  recognises: (start) => isVcdiff(start) && usesSecondary(start),
+  apply: decodeVcdiff,
+  describe: (patch) => describeAs("XDELTA3", patch),
+};
+
+/** VCD_DECOMPRESS of Hdr_Indicator (RFC 3284, section 4.1). */
+function usesSecondary(start: Uint8Array): boolean {
+  return (start[4]! & 1) === 1;
+}
+
+function describeAs(algorithm: Algorithm, patch: ByteSource): PatchDescription {
+  const { targetSize, usesTarget, checksum, appHeader, ...details } = describeVcdiff(patch);
+  return {
+    algorithm,
+    targetSize,
+    details: {
+      ...details,
+      ...(appHeader !== undefined && { appHeader }),
+      usesTarget: usesTarget ? "yes" : "no",
+      checksum: checksum ? "yes" : "no",
+    },
+  };
+}
 
 const zstdDict: PatchFormat = {
   algorithm: "ZSTD_DICT",
   recognises: isZstd,
   apply: applyZstdDict,
   describe: (patch) => {
-    const { contentBytes, windowBytes, checksum } = readZstdFrame(patch);
+    const { contentBytes, windowBytes, checksum } = readZstdFrame(startOf(patch));
     return {
       algorithm: "ZSTD_DICT",
       targetSize: contentBytes,
@@ -54,13 +103,13 @@ const zstdDict: PatchFormat = {
   },
 };
 
-export const patchFormats: readonly PatchFormat[] = [bsdiff, zstdDict];
+export const patchFormats: readonly PatchFormat[] = [bsdiff, vcdiff, xdelta3, zstdDict];
 
-/** @throws DeltaError */
+/** @throws DeltaError, before the first piece or while pieces come */
 export function applyPatch({
   algorithm,
   ...request
-}: PatchRequest & { readonly algorithm: Algorithm }): Uint8Array {
+}: PatchRequest & { readonly algorithm: Algorithm }): AsyncIterable<Uint8Array> | Iterable<Uint8Array> {
   const format = patchFormats.find((each) => each.algorithm === algorithm);
   if (!format)
     throw new DeltaError("DELTA_ALGORITHM", `there is no patch format ${JSON.stringify(algorithm)}`);
@@ -68,8 +117,17 @@ export function applyPatch({
 }
 
 /** @throws DeltaError DELTA_MAGIC */
-export function recognisePatch(patch: Uint8Array): PatchFormat {
-  const format = patchFormats.find((each) => each.recognises(patch));
-  if (!format) throw new DeltaError("DELTA_MAGIC", "the file is no patch that we know (BSDIFF40, zstd)");
+export function recognisePatch(patch: ByteSource): PatchFormat {
+  const start = startOf(patch);
+  const format = patchFormats.find((each) => each.recognises(start));
+  if (!format)
+    throw new DeltaError(
+      "DELTA_MAGIC",
+      "the file is no patch that we know (BSDIFF40, BSDF2, ENDSLEY, VCDIFF, zstd)",
+    );
   return format;
+}
+
+function startOf({ size, read }: ByteSource): Uint8Array {
+  return readAll({ size: Math.min(size, START_BYTES), read });
 }

@@ -10,6 +10,7 @@ const kinds = {
   DELTA_TRAILING: "refused",
   DELTA_TARGET_SIZE: "refused",
   DELTA_ALGORITHM: "refused",
+  DELTA_SECONDARY: "refused",
 } as const;
 
 export class DeltaError extends ThemisError<keyof typeof kinds> {

@@ -3,7 +3,7 @@ import { Worker } from "node:worker_threads";
 import { ThemisError } from "../../base/error.ts";
 import type { DiffAnswer, DiffJob, DiffResult } from "./diff-worker.ts";
 
-export type { Candidate, DiffJob, DiffResult } from "./diff-worker.ts";
+export type { Candidate, DiffJob, DiffOptions, DiffResult } from "./diff-worker.ts";
 
 type Waiting = {
   readonly job: DiffJob;

@@ -6,16 +6,20 @@
  */
 import { readFile } from "node:fs/promises";
 import { parentPort } from "node:worker_threads";
-import { sha256 } from "../../base/digest.ts";
+import { memorySource } from "../../base/byte-source.ts";
+import { sha256, sha256OfPieces } from "../../base/digest.ts";
 import { systemCode, ThemisError } from "../../base/error.ts";
 import { applyPatch } from "../../format/delta/algorithm.ts";
 import type { Algorithm } from "../../format/manifest/delta-manifest.ts";
-import { createPatch } from "./engine.ts";
+import { createPatch, type PatchJob } from "./engine.ts";
+
+export type DiffOptions = Pick<PatchJob, "engine" | "container" | "memoryLimit">;
 
 export type DiffJob = {
   readonly sourcePath: string;
   readonly targetPath: string;
   readonly algorithms: readonly Algorithm[];
+  readonly options: DiffOptions;
 };
 
 export type Candidate = {
@@ -48,16 +52,23 @@ parentPort?.on("message", async (job: DiffJob) => {
   }
 });
 
-async function diff({ sourcePath, targetPath, algorithms }: DiffJob): Promise<DiffResult> {
+async function diff({ sourcePath, targetPath, algorithms, options }: DiffJob): Promise<DiffResult> {
   const [source, target] = await Promise.all([readFile(sourcePath), readFile(targetPath)]);
   const targetSha256 = sha256(target);
   const candidates: Candidate[] = [];
   let winner: DiffResult["winner"];
   for (const algorithm of algorithms) {
     try {
-      const patch = await createPatch({ algorithm, sourcePath, targetPath, source, target });
-      const rebuilt = applyPatch({ algorithm, source, patch, targetSize: target.length });
-      if (sha256(rebuilt) !== targetSha256)
+      const patch = await createPatch({ algorithm, sourcePath, targetPath, source, target, ...options });
+      const rebuilt = applyPatch({
+        algorithm,
+        source: memorySource(source),
+        patch: memorySource(patch),
+        // If what was made differs from it, the digest will tell.
+        written: memorySource(target),
+        targetSize: target.length,
+      });
+      if ((await sha256OfPieces(rebuilt)) !== targetSha256)
         throw new ThemisError("DIFF_FAILED", "failed", "it does not rebuild the target");
       candidates.push({ algorithm, sizeBytes: patch.length, note: "" });
       if (!winner || patch.length < winner.patch.length) winner = { algorithm, patch };

@@ -1,9 +1,9 @@
 /**
  * Makes patches; proving them is the worker's part.
  *
- * BSDIFF comes from the optional addon bsdiff-node, which only ever generates: its own apply overruns the
- * heap on a negative length. ZSTD_DICT comes from Node's zstd, with tables sized to the source: the default
- * ones reach only the last few MiB of a large file.
+ * BSDIFF comes from our kernels, or on demand from the optional addon bsdiff-node, which only ever
+ * generates: its own apply overruns the heap on a negative length. ZSTD_DICT comes from Node's zstd, with
+ * tables sized to the source: the default ones reach only the last few MiB of a large file.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -14,7 +14,13 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { constants, zstdCompress } from "node:zlib";
 import { ThemisError } from "../../base/error.ts";
+import type { Container } from "../../format/delta/bsdiff/container.ts";
+import { writeBsdiff } from "../../format/delta/bsdiff/write.ts";
+import { MAX_BLOCK } from "../../format/delta/bzip2/encode.ts";
 import type { Algorithm } from "../../format/manifest/delta-manifest.ts";
+import { CoverKernel, coverMemory, TransformKernel } from "../../kernel/kernel.ts";
+
+export type BsdiffEngine = "kernel" | "bsdiff-node";
 
 export type PatchJob = {
   readonly algorithm: Algorithm;
@@ -22,6 +28,10 @@ export type PatchJob = {
   readonly targetPath: string;
   readonly source: Uint8Array;
   readonly target: Uint8Array;
+  readonly engine?: BsdiffEngine;
+  readonly container?: Container;
+  /** In bytes, for the making of one patch; more is refused before it is taken. */
+  readonly memoryLimit?: number;
 };
 
 /** Level 19's binary trees over more than this take minutes and gigabytes; level 9 stays near bsdiff's memory. */
@@ -32,14 +42,42 @@ const MAX_TABLE_LOG = 28;
 /** Exit status of bsdiff-process.ts when the addon cannot be loaded. */
 const ADDON_MISSING = 9;
 
-/** @throws ThemisError DIFF_ENGINE_MISSING, DIFF_FAILED */
+/** @throws ThemisError DIFF_ENGINE_MISSING, DIFF_FAILED, DIFF_TOO_LARGE */
 export async function createPatch(job: PatchJob): Promise<Uint8Array> {
   switch (job.algorithm) {
     case "BSDIFF":
-      return createBsdiff(job);
+      return job.engine === "bsdiff-node" ? createByAddon(job) : createBsdiff(job);
     case "ZSTD_DICT":
       return createZstdDict(job);
+    case "VCDIFF":
+    case "XDELTA3":
+      throw new ThemisError("DIFF_FAILED", "failed", `${job.algorithm} is read and not written yet`);
   }
+}
+
+function createBsdiff({ source, target, container = "bsdiff40", memoryLimit }: PatchJob): Uint8Array {
+  const needed = coverMemory(source.length, target.length);
+  if (memoryLimit !== undefined && needed > memoryLimit) {
+    throw new ThemisError(
+      "DIFF_TOO_LARGE",
+      "failed",
+      `it takes ${mebibytes(needed)} of memory, more than the ${mebibytes(memoryLimit)} allowed`,
+    );
+  }
+  const kernel = new CoverKernel(source.length, target.length);
+  kernel.source.set(source);
+  kernel.target.set(target);
+  return writeBsdiff({
+    source: kernel.source,
+    target: kernel.target,
+    segments: kernel.covers(),
+    container,
+    transform: new TransformKernel(MAX_BLOCK).transform,
+  });
+}
+
+function mebibytes(bytes: number): string {
+  return `${Math.ceil(bytes / 2 ** 20)} MiB`;
 }
 
 async function createZstdDict({ source, target }: PatchJob): Promise<Uint8Array> {
@@ -64,7 +102,7 @@ function tableLog(bytes: number): number {
   return Math.min(MAX_TABLE_LOG, Math.max(MIN_TABLE_LOG, Math.ceil(Math.log2(Math.max(2, bytes)))));
 }
 
-async function createBsdiff({ source, sourcePath, targetPath }: PatchJob): Promise<Uint8Array> {
+async function createByAddon({ source, sourcePath, targetPath }: PatchJob): Promise<Uint8Array> {
   if (source.length === 0) {
     throw new ThemisError("DIFF_FAILED", "failed", "bsdiff makes no patch from an empty file");
   }
@@ -102,7 +140,7 @@ async function runBsdiff(paths: readonly string[]): Promise<void> {
       "failed",
       "the addon bsdiff-node is not built for this Node",
       {
-        hint: "npm run addons builds it; --algorithm zstd-dict works without",
+        hint: "npm run addons builds it; --engine kernel works without",
       },
     );
   }

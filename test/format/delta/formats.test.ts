@@ -5,9 +5,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, describe, expect, it } from "vitest";
+import { memorySource } from "../../../src/base/byte-source.ts";
 import { applyPatch, recognisePatch } from "../../../src/format/delta/algorithm.ts";
 import { decodeBzip2 } from "../../../src/format/delta/bzip2/decode.ts";
 import { DeltaError } from "../../../src/format/delta/error.ts";
+import type { Algorithm } from "../../../src/format/manifest/delta-manifest.ts";
 import { createPatch } from "../../../src/publish/diff/engine.ts";
 import { hasTool } from "../../kit/tools.ts";
 import { noise } from "../../kit/world.ts";
@@ -25,6 +27,25 @@ const target = Buffer.concat([
 ]);
 writeFileSync(at("source"), source);
 writeFileSync(at("target"), target);
+const job = { sourcePath: at("source"), targetPath: at("target"), source, target };
+
+function unpack(packed: Uint8Array, maxBytes: number): Buffer {
+  const pieces = decodeBzip2(memorySource(packed), { start: 0, end: packed.length, maxBytes });
+  return Buffer.concat(Array.from(pieces, (piece) => Buffer.from(piece)));
+}
+
+async function apply(
+  algorithm: Algorithm,
+  patch: Uint8Array,
+  from: Uint8Array = source,
+  targetSize = target.length,
+): Promise<Buffer> {
+  const written = memorySource(target);
+  const request = { algorithm, source: memorySource(from), patch: memorySource(patch), written, targetSize };
+  const pieces: Buffer[] = [];
+  for await (const piece of applyPatch(request)) pieces.push(Buffer.from(piece));
+  return Buffer.concat(pieces);
+}
 
 describe("bzip2", () => {
   it.skipIf(!hasTool("bzip2")).each([
@@ -40,7 +61,7 @@ describe("bzip2", () => {
   ])("reads $why as Debian's bzip2 wrote it, at every block size", ({ bytes }) => {
     for (const level of ["-1", "-5", "-9"]) {
       const packed = execFileSync("bzip2", [level, "-c"], { input: bytes, maxBuffer: 1 << 28 });
-      expect(Buffer.from(decodeBzip2(packed, bytes.length)).equals(bytes)).toBe(true);
+      expect(unpack(packed, bytes.length).equals(bytes)).toBe(true);
     }
   });
 
@@ -54,11 +75,11 @@ describe("bzip2", () => {
         return error instanceof DeltaError ? error.code : String(error);
       }
     };
-    expect(code(() => decodeBzip2(packed, 16))).toBe("DELTA_SIZE");
-    expect(code(() => decodeBzip2(Buffer.concat([packed, packed]), 100))).toBe("DELTA_TRAILING");
+    expect(code(() => unpack(packed, 16))).toBe("DELTA_SIZE");
+    expect(code(() => unpack(Buffer.concat([packed, packed]), 100))).toBe("DELTA_TRAILING");
     for (let length = 0; length < packed.length; length++) {
       expect(
-        code(() => decodeBzip2(packed.subarray(0, length), 100)),
+        code(() => unpack(packed.subarray(0, length), 100)),
         String(length),
       ).toBe("DELTA_TRUNCATED");
     }
@@ -66,31 +87,59 @@ describe("bzip2", () => {
 });
 
 describe("BSDIFF", () => {
-  it.skipIf(!hasTool("bsdiff"))("reads what Debian's bsdiff writes", () => {
+  it.skipIf(!hasTool("bsdiff"))("reads what Debian's bsdiff writes", async () => {
     execFileSync("bsdiff", [at("source"), at("target"), at("theirs.bsdiff")]);
     const patch = readFileSync(at("theirs.bsdiff"));
-    expect(recognisePatch(patch).describe(patch)).toMatchObject({
+    const opened = memorySource(patch);
+    expect(recognisePatch(opened).describe(opened)).toMatchObject({
       algorithm: "BSDIFF",
       targetSize: target.length,
     });
-    expect(
-      Buffer.from(applyPatch({ algorithm: "BSDIFF", source, patch, targetSize: target.length })).equals(
-        target,
-      ),
-    ).toBe(true);
+    expect((await apply("BSDIFF", patch)).equals(target)).toBe(true);
   });
 
-  it.skipIf(!hasTool("bspatch"))("writes what Debian's bspatch reads", async () => {
-    const patch = await createPatch({
-      algorithm: "BSDIFF",
-      sourcePath: at("source"),
-      targetPath: at("target"),
-      source,
-      target,
-    });
-    writeFileSync(at("ours.bsdiff"), patch);
-    execFileSync("bspatch", [at("source"), at("rebuilt"), at("ours.bsdiff")]);
-    expect(readFileSync(at("rebuilt")).equals(target)).toBe(true);
+  it.skipIf(!hasTool("bspatch")).each(["kernel", "bsdiff-node"] as const)(
+    "writes by %s what Debian's bspatch reads",
+    async (engine) => {
+      const patch = await createPatch({ ...job, algorithm: "BSDIFF", engine });
+      writeFileSync(at("ours.bsdiff"), patch);
+      execFileSync("bspatch", [at("source"), at("rebuilt"), at("ours.bsdiff")]);
+      expect(readFileSync(at("rebuilt")).equals(target)).toBe(true);
+    },
+  );
+
+  it.each(["bsdiff40", "bsdf2", "endsley"] as const)(
+    "writes and reads the container %s",
+    async (container) => {
+      const patch = await createPatch({ ...job, algorithm: "BSDIFF", container });
+      const opened = memorySource(patch);
+      expect(recognisePatch(opened).describe(opened).details).toMatchObject({ container });
+      expect((await apply("BSDIFF", patch)).equals(target)).toBe(true);
+      for (const cut of [10, 30, 40, patch.length - 1])
+        await expect(apply("BSDIFF", patch.subarray(0, cut))).rejects.toThrow(DeltaError);
+      await expect(apply("BSDIFF", Buffer.concat([patch, Buffer.from("x")]))).rejects.toMatchObject({
+        code: "DELTA_TRAILING",
+      });
+    },
+  );
+
+  it("is made in no more memory than allowed, or not at all", async () => {
+    const made = createPatch({ ...job, algorithm: "BSDIFF", memoryLimit: 1 << 20 });
+    await expect(made).rejects.toMatchObject({ code: "DIFF_TOO_LARGE" });
+  });
+
+  it.each([
+    { why: "two empty files", old: Buffer.alloc(0), new: Buffer.alloc(0) },
+    { why: "an empty source", old: Buffer.alloc(0), new: noise(5000, 1) },
+    { why: "an empty target", old: noise(5000, 1), new: Buffer.alloc(0) },
+    { why: "one byte", old: Buffer.from("a"), new: Buffer.from("b") },
+    { why: "identical files", old: noise(50_000, 1), new: noise(50_000, 1) },
+    { why: "no common byte", old: Buffer.alloc(3000, 1), new: Buffer.alloc(3000, 2) },
+    { why: "megabytes of zeros", old: Buffer.alloc(3_000_000), new: Buffer.alloc(3_100_000) },
+    { why: "a period", old: Buffer.from("ab".repeat(100_000)), new: Buffer.from("ba".repeat(120_000)) },
+  ])("round trip of $why", async ({ old, new: wanted }) => {
+    const patch = await createPatch({ ...job, algorithm: "BSDIFF", source: old, target: wanted });
+    expect((await apply("BSDIFF", patch, old, wanted.length)).equals(wanted)).toBe(true);
   });
 
   it.skipIf(!hasTool("bsdiff")).each([
@@ -109,17 +158,15 @@ describe("BSDIFF", () => {
       code: "DELTA_TRAILING",
       change: (p: Buffer) => Buffer.concat([p, Buffer.from("x")]),
     },
-  ])("refuses $why", ({ code, change }) => {
+  ])("refuses $why", async ({ code, change }) => {
     execFileSync("bsdiff", [at("source"), at("target"), at("bad.bsdiff")]);
     const patch = change(readFileSync(at("bad.bsdiff")));
-    expect(() => applyPatch({ algorithm: "BSDIFF", source, patch, targetSize: target.length })).toThrow(
-      expect.objectContaining({ code, kind: "refused" }),
-    );
+    await expect(apply("BSDIFF", patch)).rejects.toMatchObject({ code, kind: "refused" });
   });
 });
 
 describe("ZSTD_DICT", () => {
-  it.skipIf(!hasTool("zstd"))("reads what zstd --patch-from writes", () => {
+  it.skipIf(!hasTool("zstd"))("reads what zstd --patch-from writes", async () => {
     execFileSync("zstd", [
       "-q",
       "-f",
@@ -130,21 +177,11 @@ describe("ZSTD_DICT", () => {
       at("theirs.zst"),
     ]);
     const patch = readFileSync(at("theirs.zst"));
-    expect(
-      Buffer.from(applyPatch({ algorithm: "ZSTD_DICT", source, patch, targetSize: target.length })).equals(
-        target,
-      ),
-    ).toBe(true);
+    expect((await apply("ZSTD_DICT", patch)).equals(target)).toBe(true);
   });
 
   it.skipIf(!hasTool("zstd"))("writes what zstd -d --patch-from reads", async () => {
-    const patch = await createPatch({
-      algorithm: "ZSTD_DICT",
-      sourcePath: at("source"),
-      targetPath: at("target"),
-      source,
-      target,
-    });
+    const patch = await createPatch({ ...job, algorithm: "ZSTD_DICT" });
     writeFileSync(at("ours.zst"), patch);
     execFileSync("zstd", [
       "-q",
@@ -162,18 +199,13 @@ describe("ZSTD_DICT", () => {
     const patch = Buffer.from(
       await createPatch({ algorithm: "ZSTD_DICT", sourcePath: "", targetPath: "", source, target }),
     );
-    const apply =
-      (bytes: Uint8Array, from: Uint8Array = source, targetSize = target.length) =>
-      () =>
-        applyPatch({ algorithm: "ZSTD_DICT", source: from, patch: bytes, targetSize });
     for (const cut of [0, 3, 5, 8, patch.length - 1])
-      expect(apply(patch.subarray(0, cut))).toThrow(DeltaError);
-    expect(apply(Buffer.concat([patch, patch]))).toThrow(expect.objectContaining({ code: "DELTA_TRAILING" }));
-    expect(apply(patch, noise(source.length, 77))).toThrow(
-      expect.objectContaining({ code: "DELTA_CORRUPT" }),
-    );
-    expect(apply(patch, source, target.length - 1)).toThrow(
-      expect.objectContaining({ code: "DELTA_TARGET_SIZE" }),
+      await expect(apply("ZSTD_DICT", patch.subarray(0, cut))).rejects.toThrow(DeltaError);
+    const code = (code: string) => expect.objectContaining({ code });
+    await expect(apply("ZSTD_DICT", Buffer.concat([patch, patch]))).rejects.toEqual(code("DELTA_TRAILING"));
+    await expect(apply("ZSTD_DICT", patch, noise(source.length, 77))).rejects.toEqual(code("DELTA_CORRUPT"));
+    await expect(apply("ZSTD_DICT", patch, source, target.length - 1)).rejects.toEqual(
+      code("DELTA_TARGET_SIZE"),
     );
   });
 });
@@ -194,18 +226,16 @@ it.each(["BSDIFF", "ZSTD_DICT"] as const)(
       ...small,
     });
     const targetSize = small.target.length;
-    fc.assert(
-      fc.property(
+    await fc.assert(
+      fc.asyncProperty(
         fc.nat(patch.length - 1),
         fc.integer({ min: 1, max: 255 }),
         fc.nat(40),
-        (index, mask, cut) => {
+        async (index, mask, cut) => {
           const bytes: Buffer = Buffer.from(patch.subarray(0, cut < 3 ? patch.length - cut : patch.length));
           if (index < bytes.length) bytes[index] = bytes[index]! ^ mask;
           try {
-            expect(applyPatch({ algorithm, source: small.source, patch: bytes, targetSize })).toHaveLength(
-              targetSize,
-            );
+            expect(await apply(algorithm, bytes, small.source, targetSize)).toHaveLength(targetSize);
           } catch (error) {
             expect(error).toBeInstanceOf(DeltaError);
           }

@@ -1,15 +1,26 @@
-/** Bits of a byte array, most significant first; the end is an error and never a zero. */
+/** Bits of a part of a patch, most significant first; the end is an error and never a zero. */
+import type { ByteSource } from "../../../base/byte-source.ts";
 import { DeltaError } from "../error.ts";
 
+const CHUNK_BYTES = 16 * 1024;
+
 export class BitReader {
-  readonly #bytes: Uint8Array;
+  readonly #source: ByteSource;
+  readonly #end: number;
+  readonly #chunk: Uint8Array;
+  /** Of the source: where the next chunk begins. */
+  #position: number;
   #at = 0;
+  #filled = 0;
   /** The next bits, right aligned; at most 31 of them. */
   #buffer = 0;
   #available = 0;
 
-  constructor(bytes: Uint8Array) {
-    this.#bytes = bytes;
+  constructor(source: ByteSource, start: number, end: number) {
+    this.#source = source;
+    this.#position = start;
+    this.#end = end;
+    this.#chunk = new Uint8Array(Math.min(CHUNK_BYTES, end - start));
   }
 
   /** @param count 1 to 24 */
@@ -27,7 +38,7 @@ export class BitReader {
 
   /** The next `count` bits without taking them; zeros stand behind the end. */
   peek(count: number): number {
-    while (this.#available < count && this.#at < this.#bytes.length) this.#fill();
+    while (this.#available < count && this.#more()) this.#fill();
     return this.#available >= count
       ? this.#buffer >>> (this.#available - count)
       : this.#buffer << (count - this.#available);
@@ -40,14 +51,24 @@ export class BitReader {
     this.#buffer &= (1 << this.#available) - 1;
   }
 
-  /** Bytes of which at least one bit was taken. */
-  get bytesRead(): number {
-    return this.#at - (this.#available >>> 3);
+  /** Whether no byte is left of which no bit was taken. */
+  get atEnd(): boolean {
+    return this.#available < 8 && !this.#more();
+  }
+
+  #more(): boolean {
+    return this.#at < this.#filled || this.#position < this.#end;
   }
 
   #fill(): void {
-    if (this.#at >= this.#bytes.length) throw truncated();
-    this.#buffer = (this.#buffer << 8) | this.#bytes[this.#at++]!;
+    if (this.#at === this.#filled) {
+      this.#filled = Math.min(this.#chunk.length, this.#end - this.#position);
+      if (this.#filled === 0) throw truncated();
+      this.#source.read(this.#position, this.#chunk.subarray(0, this.#filled));
+      this.#position += this.#filled;
+      this.#at = 0;
+    }
+    this.#buffer = (this.#buffer << 8) | this.#chunk[this.#at++]!;
     this.#available += 8;
   }
 }

@@ -6,8 +6,20 @@ for (let i = 0; i < 256; i++) {
   table[i] = crc;
 }
 
-export function crc32Bzip2(bytes: Uint8Array, start: number, end: number): number {
-  let crc = -1;
-  for (let i = start; i < end; i++) crc = (crc << 8) ^ table[(crc >>> 24) ^ bytes[i]!]!;
+/** Of nothing. Goes on with addCrc, ends with finishCrc. */
+export const CRC_START = -1;
+
+export function addCrc(crc: number, bytes: Uint8Array, start: number, end: number): number {
+  let sum = crc;
+  for (let i = start; i < end; i++) sum = (sum << 8) ^ table[(sum >>> 24) ^ bytes[i]!]!;
+  return sum;
+}
+
+export function finishCrc(crc: number): number {
   return ~crc >>> 0;
+}
+
+/** Of a block and the ones before it. */
+export function combineCrc(combined: number, block: number): number {
+  return (((combined << 1) | (combined >>> 31)) ^ block) >>> 0;
 }

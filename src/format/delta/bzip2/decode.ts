@@ -5,12 +5,13 @@
  *   block:  CRC, origPtr, symbols in use, Huffman tables, selectors, Huffman coded MTF and run lengths
  *
  * A block is undone from the outside in: Huffman -> run lengths of zeros and move-to-front -> inverse
- * Burrows-Wheeler transform -> run lengths of four. Output is bounded before it is made; both CRCs are
+ * Burrows-Wheeler transform -> run lengths of four. Output comes in pieces and is bounded; both CRCs are
  * checked. Randomised blocks (unused since 0.9.5) are refused.
  */
+import type { ByteSource } from "../../../base/byte-source.ts";
 import { DeltaError } from "../error.ts";
 import { BitReader } from "./bit-reader.ts";
-import { crc32Bzip2 } from "./crc.ts";
+import { addCrc, CRC_START, combineCrc, finishCrc } from "./crc.ts";
 import { HuffmanDecoder } from "./huffman.ts";
 
 const BLOCK_MAGIC = [0x314159, 0x265359] as const;
@@ -18,81 +19,69 @@ const END_MAGIC = [0x177245, 0x385090] as const;
 const GROUP_SYMBOLS = 50;
 const MAX_SELECTORS = 18002;
 
+/** What is yielded at once; a block of zeros alone may hold 46 MB. */
+const PIECE_BYTES = 64 * 1024;
+
 /**
- * Decodes exactly one stream.
+ * Decodes exactly one stream, which fills the patch from `start` to `end`; flat in memory (about 4 MB).
+ *
+ * A piece is valid until the next one is asked for.
  *
  * @param maxBytes refuse to make more than this
  * @throws DeltaError DELTA_MAGIC, DELTA_TRUNCATED, DELTA_CORRUPT, DELTA_SIZE, DELTA_TRAILING
  */
-export function decodeBzip2(bytes: Uint8Array, maxBytes: number): Uint8Array {
-  const bits = new BitReader(bytes);
+export function* decodeBzip2(
+  patch: ByteSource,
+  { start, end, maxBytes }: { readonly start: number; readonly end: number; readonly maxBytes: number },
+): Generator<Uint8Array> {
+  const bits = new BitReader(patch, start, end);
   if (bits.read(8) !== 0x42 || bits.read(8) !== 0x5a || bits.read(8) !== 0x68) {
     throw new DeltaError("DELTA_MAGIC", "a stream in the patch does not start as bzip2");
   }
   const level = bits.read(8) - 0x30;
   if (level < 1 || level > 9) throw new DeltaError("DELTA_CORRUPT", "the bzip2 block size is not 1 to 9");
-  const out = new Output(maxBytes);
-  const decoder = new BlockDecoder(bits, level * 100_000, out);
+  const decoder = new BlockDecoder(bits, level * 100_000);
   let combined = 0;
+  let made = 0;
   for (;;) {
     const high = bits.read(24);
     const low = bits.read(24);
     const crc = bits.read32();
     if (high === END_MAGIC[0] && low === END_MAGIC[1]) {
-      if (crc !== combined >>> 0) throw corrupt("the checksum of the stream differs");
+      if (crc !== combined) throw corrupt("the checksum of the stream differs");
       break;
     }
     if (high !== BLOCK_MAGIC[0] || low !== BLOCK_MAGIC[1])
       throw corrupt("a block does not start with its mark");
-    const start = out.length;
-    decoder.decode();
-    if (crc32Bzip2(out.bytes, start, out.length) !== crc) throw corrupt("the checksum of a block differs");
-    combined = ((combined << 1) | (combined >>> 31)) ^ crc;
-  }
-  if (bits.bytesRead !== bytes.length) {
-    throw new DeltaError("DELTA_TRAILING", "bytes follow the end of a bzip2 stream");
-  }
-  return out.bytes.subarray(0, out.length);
-}
-
-/** Grows by doubling up to the bound, so that a lying header costs nothing. */
-class Output {
-  bytes: Uint8Array<ArrayBuffer>;
-  length = 0;
-  readonly #max: number;
-
-  constructor(maxBytes: number) {
-    this.#max = maxBytes;
-    this.bytes = new Uint8Array(Math.min(maxBytes, 1 << 20));
-  }
-
-  reserve(more: number): void {
-    const need = this.length + more;
-    if (need > this.#max) {
-      throw new DeltaError("DELTA_SIZE", `a bzip2 stream holds more than the ${this.#max} bytes it may`);
+    let sum = CRC_START;
+    for (const piece of decoder.decode()) {
+      made += piece.length;
+      if (made > maxBytes) {
+        throw new DeltaError("DELTA_SIZE", `a bzip2 stream holds more than the ${maxBytes} bytes it may`);
+      }
+      sum = addCrc(sum, piece, 0, piece.length);
+      yield piece;
     }
-    if (need <= this.bytes.length) return;
-    const grown = new Uint8Array(Math.min(this.#max, Math.max(need, this.bytes.length * 2)));
-    grown.set(this.bytes.subarray(0, this.length));
-    this.bytes = grown;
+    if (finishCrc(sum) !== crc) throw corrupt("the checksum of a block differs");
+    combined = combineCrc(combined, crc);
   }
+  if (!bits.atEnd) throw new DeltaError("DELTA_TRAILING", "bytes follow the end of a bzip2 stream");
 }
 
 class BlockDecoder {
   readonly #bits: BitReader;
   readonly #maxBlock: number;
-  readonly #out: Output;
+  readonly #piece = new Uint8Array(PIECE_BYTES);
   /** Low 8 bits: the byte of the last column; high 24: the inverse transform's links. */
   readonly #links: Uint32Array;
 
-  constructor(bits: BitReader, maxBlock: number, out: Output) {
+  constructor(bits: BitReader, maxBlock: number) {
     this.#bits = bits;
     this.#maxBlock = maxBlock;
-    this.#out = out;
     this.#links = new Uint32Array(maxBlock);
   }
 
-  decode(): void {
+  *decode(): Generator<Uint8Array> {
     const bits = this.#bits;
     if (bits.read(1) !== 0) throw corrupt("a block is randomised");
     const origin = bits.read(24);
@@ -105,7 +94,7 @@ class BlockDecoder {
     const counts = new Uint32Array(256);
     const length = this.#readColumn(alphabet, selectors, decoders, counts);
     if (origin >= length) throw corrupt("a block starts outside of itself");
-    this.#invert(origin, length, counts);
+    yield* this.#invert(origin, length, counts);
   }
 
   /** Huffman, zero runs and move-to-front: fills the last column and returns its length. */
@@ -154,7 +143,7 @@ class BlockDecoder {
   }
 
   /** Follows the links of the Burrows-Wheeler transform and undoes the outer runs (4 equal + a count). */
-  #invert(origin: number, length: number, counts: Uint32Array): void {
+  *#invert(origin: number, length: number, counts: Uint32Array): Generator<Uint8Array> {
     const links = this.#links;
     let sum = 0;
     for (let byte = 0; byte < 256; byte++) {
@@ -170,25 +159,29 @@ class BlockDecoder {
     let at = links[origin]! >>> 8;
     let previous = -1;
     let repeated = 0;
-    const out = this.#out;
-    out.reserve(length - Math.floor(length / 5));
+    const piece = this.#piece;
+    let filled = 0;
     for (let i = 0; i < length; i++) {
       const entry = links[at]!;
       const byte = entry & 0xff;
       at = entry >>> 8;
+      // A run adds at most 255 bytes.
+      if (filled > PIECE_BYTES - 256) {
+        yield piece.subarray(0, filled);
+        filled = 0;
+      }
       if (repeated === 4) {
-        out.reserve(byte);
-        out.bytes.fill(previous, out.length, out.length + byte);
-        out.length += byte;
+        piece.fill(previous, filled, filled + byte);
+        filled += byte;
         repeated = 0;
         previous = -1;
         continue;
       }
       repeated = byte === previous ? repeated + 1 : 1;
       previous = byte;
-      if (out.length === out.bytes.length) out.reserve(1);
-      out.bytes[out.length++] = byte;
+      piece[filled++] = byte;
     }
+    if (filled > 0) yield piece.subarray(0, filled);
   }
 }
 

@@ -5,6 +5,7 @@
  * is read here first, so that window and content size are bounded before a decoder allocates anything.
  */
 import { constants, zstdDecompressSync } from "node:zlib";
+import { type ByteSource, readAll } from "../../../base/byte-source.ts";
 import { DeltaError } from "../error.ts";
 
 const MAGIC = 0xfd2fb528;
@@ -65,16 +66,18 @@ export function readZstdFrame(patch: Uint8Array): ZstdFrame {
   return { windowBytes, contentBytes, checksum: (descriptor & 4) !== 0, headerBytes: at + contentField };
 }
 
-/** @throws DeltaError */
-export function applyZstdDict({
-  source,
-  patch,
-  targetSize,
-}: {
-  readonly source: Uint8Array;
-  readonly patch: Uint8Array;
+/**
+ * Source and window are in memory by the format's nature, and so the target comes as one piece.
+ *
+ * @throws DeltaError
+ */
+export function* applyZstdDict(request: {
+  readonly source: ByteSource;
+  readonly patch: ByteSource;
   readonly targetSize: number;
-}): Uint8Array {
+}): Generator<Uint8Array> {
+  const { targetSize } = request;
+  const patch = readAll(request.patch);
   const frame = readZstdFrame(patch);
   if (frame.contentBytes !== undefined && frame.contentBytes !== targetSize) {
     throw new DeltaError(
@@ -83,14 +86,14 @@ export function applyZstdDict({
     );
   }
   refuseTrailing(patch, frame);
-  const target = decompress(source, patch, targetSize);
+  const target = decompress(readAll(request.source), patch, targetSize);
   if (target.length !== targetSize) {
     throw new DeltaError(
       "DELTA_TARGET_SIZE",
       `the patch makes ${target.length} bytes, expected ${targetSize}`,
     );
   }
-  return target;
+  yield target;
 }
 
 function decompress(source: Uint8Array, patch: Uint8Array, targetSize: number): Uint8Array {

@@ -1,0 +1,145 @@
+/**
+ * Applies a patch of the bsdiff family: the target comes forward in pieces, memory stays flat.
+ *
+ *   control is triples (add, copy, seek): add `add` bytes of diff to the source, copy `copy` bytes of
+ *   extra, then move the source position by `seek`, which may be negative.
+ *
+ * bspatch itself trusts these numbers (CVE-2014-9862, CVE-2020-14315): here every one is bounded before
+ * it is used. As in bspatch, source bytes outside of the source count as zero.
+ */
+import type { ByteSource } from "../../../base/byte-source.ts";
+import { DeltaError } from "../error.ts";
+import { ByteStream } from "./byte-stream.ts";
+import { type BsdiffHeader, readBsdiffHeader } from "./container.ts";
+import { readInteger } from "./integer.ts";
+
+const TRIPLE_BYTES = 24;
+const PIECE_BYTES = 256 * 1024;
+/** A position may leave the source on its way, but no farther than any file is long. */
+const MAX_POSITION = 2 ** 47;
+/** Of triples that make nothing, in a row: nobody writes two. */
+const MAX_IDLE = 1024;
+
+export type BsdiffRequest = {
+  readonly source: ByteSource;
+  readonly patch: ByteSource;
+  /** Exactly what the patch must make, in bytes. */
+  readonly targetSize: number;
+};
+
+type Streams = { readonly control: ByteStream; readonly diff: ByteStream; readonly extra: ByteStream };
+
+/** A piece is valid until the next one is asked for. @throws DeltaError */
+export async function* applyBsdiff({ source, patch, targetSize }: BsdiffRequest): AsyncGenerator<Uint8Array> {
+  const header = readBsdiffHeader(patch);
+  if (header.targetSize !== targetSize) {
+    throw new DeltaError(
+      "DELTA_TARGET_SIZE",
+      `the patch makes ${header.targetSize} bytes, expected ${targetSize}`,
+    );
+  }
+  const streams = openStreams(patch, header, targetSize);
+  const all = new Set([streams.control, streams.diff, streams.extra]);
+  try {
+    yield* followControl(streams, source, targetSize);
+    for (const stream of all) await stream.finish();
+  } finally {
+    for (const stream of all) await stream.close();
+  }
+}
+
+function openStreams(patch: ByteSource, { parts }: BsdiffHeader, targetSize: number): Streams {
+  // Every triple but a few moves the target forward by at least a byte.
+  const controlBytes = TRIPLE_BYTES * (targetSize + 1) * (MAX_IDLE + 1);
+  if ("all" in parts) {
+    const stream = new ByteStream(patch, parts.all, controlBytes + targetSize);
+    return { control: stream, diff: stream, extra: stream };
+  }
+  return {
+    control: new ByteStream(patch, parts.control, controlBytes),
+    diff: new ByteStream(patch, parts.diff, targetSize),
+    extra: new ByteStream(patch, parts.extra, targetSize),
+  };
+}
+
+async function* followControl(
+  { control, diff, extra }: Streams,
+  source: ByteSource,
+  targetSize: number,
+): AsyncGenerator<Uint8Array> {
+  const piece = new Uint8Array(PIECE_BYTES);
+  const added = new Uint8Array(PIECE_BYTES);
+  const triple = new Uint8Array(TRIPLE_BYTES);
+  let filled = 0;
+  let made = 0;
+  let position = 0;
+  let idle = 0;
+  while (made < targetSize) {
+    if (!control.takeNow(triple)) await control.take(triple);
+    const add = readInteger(triple, 0);
+    const copy = readInteger(triple, 8);
+    const seek = readInteger(triple, 16);
+    if (add < 0 || copy < 0) throw new DeltaError("DELTA_SIZE", "the patch has a negative length");
+    if (add > targetSize - made || copy > targetSize - made - add)
+      throw new DeltaError("DELTA_SIZE", "the patch writes beyond the end of its target");
+    idle = add + copy === 0 ? idle + 1 : 0;
+    if (idle > MAX_IDLE) throw new DeltaError("DELTA_CORRUPT", "the patch goes on without making anything");
+    for (let left = add; left > 0; ) {
+      const length = Math.min(left, PIECE_BYTES - filled);
+      const into = piece.subarray(filled, filled + length);
+      if (!diff.takeNow(into)) await diff.take(into);
+      addSource(into, source, position, added);
+      position += length;
+      filled += length;
+      left -= length;
+      if (filled === PIECE_BYTES) {
+        yield piece;
+        filled = 0;
+      }
+    }
+    for (let left = copy; left > 0; ) {
+      const length = Math.min(left, PIECE_BYTES - filled);
+      const into = piece.subarray(filled, filled + length);
+      if (!extra.takeNow(into)) await extra.take(into);
+      filled += length;
+      left -= length;
+      if (filled === PIECE_BYTES) {
+        yield piece;
+        filled = 0;
+      }
+    }
+    made += add + copy;
+    position += seek;
+    if (Math.abs(position) > MAX_POSITION)
+      throw new DeltaError("DELTA_OFFSET", "the patch reads far outside of its source");
+  }
+  if (filled > 0) yield piece.subarray(0, filled);
+}
+
+/** Adds the source's bytes from `position` on, where it has any. */
+function addSource(into: Uint8Array, source: ByteSource, position: number, work: Uint8Array): void {
+  const first = Math.max(0, -position);
+  const last = Math.min(into.length, source.size - position);
+  if (first >= last) return;
+  const bytes = work.subarray(0, last - first);
+  source.read(position + first, bytes);
+  addBytes(into.subarray(first, last), bytes);
+}
+
+/** Byte by byte modulo 256; four at once where both lie on a boundary of four. */
+function addBytes(into: Uint8Array, bytes: Uint8Array): void {
+  let i = 0;
+  // `bytes` begins on a boundary, so only `into` decides.
+  const words = into.byteOffset % 4 === 0 ? into.length >>> 2 : 0;
+  if (words > 0) {
+    const a = new Uint32Array(into.buffer, into.byteOffset, words);
+    const b = new Uint32Array(bytes.buffer, bytes.byteOffset, words);
+    for (let word = 0; word < words; word++) {
+      const x = a[word]!;
+      const y = b[word]!;
+      a[word] = x === 0 ? y : ((x & 0x7f7f7f7f) + (y & 0x7f7f7f7f)) ^ ((x ^ y) & 0x80808080);
+    }
+    i = words * 4;
+  }
+  for (; i < into.length; i++) into[i] = into[i]! + bytes[i]!;
+}

@@ -1,0 +1,20 @@
+/** Adler-32 (RFC 1950, section 8.2), with which xdelta3 and open-vcdiff sign each target window. */
+
+const MODULUS = 65521;
+/** The longest stretch after which the second sum still fits into 32 bits (as in zlib). */
+const STRETCH = 5552;
+
+export function adler32(bytes: Uint8Array): number {
+  let low = 1;
+  let high = 0;
+  for (let at = 0; at < bytes.length; ) {
+    const end = Math.min(at + STRETCH, bytes.length);
+    while (at < end) {
+      low += bytes[at++]!;
+      high += low;
+    }
+    low %= MODULUS;
+    high %= MODULUS;
+  }
+  return high * 0x10000 + low;
+}

@@ -1,0 +1,187 @@
+/**
+ * The door to the kernels: what takes the time when patches are made, compiled to WebAssembly.
+ *
+ * Each kernel owns a memory of a size known beforehand and is dropped after use; a memory never shrinks.
+ */
+import { readFileSync } from "node:fs";
+import { ThemisError } from "../base/error.ts";
+
+type Exports = {
+  readonly SUFFIX_WORK_BYTES: WebAssembly.Global;
+  readonly COVER_WORK_BYTES: WebAssembly.Global;
+  readonly COVER_OUT_BYTES: WebAssembly.Global;
+  readonly searchBytes: (size: number) => number;
+  readonly suffixArray: (text: number, length: number, suffixes: number, work: number) => void;
+  readonly openSearch: (source: number, size: number, suffixes: number, work: number) => void;
+  readonly openCover: (source: number, size: number, target: number, length: number, work: number) => void;
+  readonly nextCovers: (segments: number) => number;
+  readonly transform: (
+    block: number,
+    length: number,
+    column: number,
+    turned: number,
+    suffixes: number,
+    work: number,
+  ) => number;
+};
+
+const PAGE_BYTES = 65536;
+/** Below this lies what the compiler uses for itself. */
+const START = PAGE_BYTES;
+/** Kernels read a little beyond what they are given. */
+const MARGIN = 64;
+const MAX_BYTES = 2 ** 32 - PAGE_BYTES;
+
+let compiled: WebAssembly.Module | undefined;
+
+function instantiate(pages: number): { readonly memory: WebAssembly.Memory; readonly exports: Exports } {
+  compiled ??= new WebAssembly.Module(
+    readFileSync(
+      new URL(import.meta.url.endsWith(".ts") ? "../../dist/kernel.wasm" : "./kernel.wasm", import.meta.url),
+    ),
+  );
+  const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+  const abort = (): never => {
+    throw new Error("the kernel gave up");
+  };
+  const { exports } = new WebAssembly.Instance(compiled, { env: { memory, abort } });
+  return { memory, exports: exports as Exports };
+}
+
+/** Gives out places in a memory, one behind the other. */
+class Layout {
+  #end = START;
+
+  take(bytes: number): number {
+    const at = this.#end;
+    this.#end = Math.ceil((at + bytes + MARGIN) / 16) * 16;
+    return at;
+  }
+
+  get bytes(): number {
+    return this.#end;
+  }
+}
+
+let sizes: { readonly suffixWork: number; readonly coverWork: number; readonly coverOut: number } | undefined;
+
+function workSizes(): NonNullable<typeof sizes> {
+  if (!sizes) {
+    const { exports } = instantiate(2);
+    sizes = {
+      suffixWork: exports.SUFFIX_WORK_BYTES.value as number,
+      coverWork: exports.COVER_WORK_BYTES.value as number,
+      coverOut: exports.COVER_OUT_BYTES.value as number,
+    };
+  }
+  return sizes;
+}
+
+function coverLayout(sourceSize: number, targetSize: number) {
+  const { suffixWork, coverWork, coverOut } = workSizes();
+  const layout = new Layout();
+  return {
+    work: layout.take(Math.max(suffixWork, coverWork)),
+    search: layout.take(65537 * 4 + 8 + (Math.floor(sourceSize / 16) + 1) * 8),
+    out: layout.take(coverOut),
+    source: layout.take(sourceSize),
+    target: layout.take(targetSize),
+    suffixes: layout.take(sourceSize * 4),
+    bytes: layout.bytes,
+  };
+}
+
+/** What CoverKernel will take, in bytes. */
+export function coverMemory(sourceSize: number, targetSize: number): number {
+  return coverLayout(sourceSize, targetSize).bytes;
+}
+
+/** Finds which part of a source stands behind each byte of a target. */
+export class CoverKernel {
+  /** To be filled before covers() is called; they lie in the kernel's memory. */
+  readonly source: Uint8Array;
+  readonly target: Uint8Array;
+  readonly #exports: Exports;
+  readonly #memory: WebAssembly.Memory;
+  readonly #at: ReturnType<typeof coverLayout>;
+
+  /** @throws ThemisError DIFF_TOO_LARGE when the memory that is needed cannot be had */
+  constructor(sourceSize: number, targetSize: number) {
+    this.#at = coverLayout(sourceSize, targetSize);
+    if (this.#at.bytes > MAX_BYTES) throw tooLarge(this.#at.bytes);
+    try {
+      const { memory, exports } = instantiate(Math.ceil(this.#at.bytes / PAGE_BYTES));
+      this.#memory = memory;
+      this.#exports = exports;
+    } catch (cause) {
+      if (cause instanceof RangeError) throw tooLarge(this.#at.bytes, cause);
+      throw cause;
+    }
+    this.source = new Uint8Array(this.#memory.buffer, this.#at.source, sourceSize);
+    this.target = new Uint8Array(this.#memory.buffer, this.#at.target, targetSize);
+  }
+
+  /** Batches of segments: three numbers each, where in the target, where in the source, how long. */
+  *covers(): Generator<Uint32Array> {
+    const { source, target, suffixes, search, work, out } = this.#at;
+    this.#exports.suffixArray(source, this.source.length, suffixes, work);
+    this.#exports.openSearch(source, this.source.length, suffixes, search);
+    this.#exports.openCover(source, this.source.length, target, this.target.length, work);
+    for (;;) {
+      const count = this.#exports.nextCovers(out);
+      if (count === 0) return;
+      yield new Uint32Array(this.#memory.buffer, out, count * 3).slice();
+    }
+  }
+
+  /** The suffix array of the source, for tests. */
+  suffixArray(): Uint32Array {
+    const { source, suffixes, work } = this.#at;
+    this.#exports.suffixArray(source, this.source.length, suffixes, work);
+    return new Uint32Array(this.#memory.buffer, suffixes, this.source.length);
+  }
+}
+
+/** The Burrows-Wheeler transform of blocks up to a size. */
+export class TransformKernel {
+  readonly #exports: Exports;
+  readonly #memory: WebAssembly.Memory;
+  readonly #at;
+
+  constructor(maxBlock: number) {
+    const layout = new Layout();
+    this.#at = {
+      work: layout.take(workSizes().suffixWork),
+      block: layout.take(maxBlock),
+      turned: layout.take(maxBlock),
+      column: layout.take(maxBlock),
+      suffixes: layout.take(maxBlock * 4),
+    };
+    const { memory, exports } = instantiate(Math.ceil(layout.bytes / PAGE_BYTES));
+    this.#memory = memory;
+    this.#exports = exports;
+  }
+
+  readonly transform = (block: Uint8Array): { readonly column: Uint8Array; readonly origin: number } => {
+    const at = this.#at;
+    new Uint8Array(this.#memory.buffer).set(block, at.block);
+    const origin = this.#exports.transform(
+      at.block,
+      block.length,
+      at.column,
+      at.turned,
+      at.suffixes,
+      at.work,
+    );
+    return { column: new Uint8Array(this.#memory.buffer, at.column, block.length), origin };
+  };
+}
+
+function tooLarge(bytes: number, cause?: unknown): ThemisError {
+  return new ThemisError(
+    "DIFF_TOO_LARGE",
+    "failed",
+    `to compare these files takes ${Math.ceil(bytes / 2 ** 20)} MiB of memory at once, which cannot be had`,
+    { cause },
+  );
+}
