@@ -13,7 +13,14 @@ type Exports = {
   readonly searchBytes: (size: number) => number;
   readonly suffixArray: (text: number, length: number, suffixes: number, work: number) => void;
   readonly openSearch: (source: number, size: number, suffixes: number, work: number) => void;
-  readonly openCover: (source: number, size: number, target: number, length: number, work: number) => void;
+  readonly openCover: (
+    source: number,
+    size: number,
+    target: number,
+    length: number,
+    work: number,
+    forVcdiff: boolean,
+  ) => void;
   readonly nextCovers: (segments: number) => number;
   readonly transform: (
     block: number,
@@ -31,6 +38,9 @@ const START = PAGE_BYTES;
 /** Kernels read a little beyond what they are given. */
 const MARGIN = 64;
 const MAX_BYTES = 2 ** 32 - PAGE_BYTES;
+
+/** How much of the target one window of VCDIFF makes. */
+export const VCDIFF_WINDOW_BYTES = 8 * 2 ** 20;
 
 let compiled: WebAssembly.Module | undefined;
 
@@ -84,8 +94,7 @@ function coverLayout(sourceSize: number, targetSize: number) {
     work: layout.take(Math.max(suffixWork, coverWork)),
     search: layout.take(65537 * 4 + 8 + (Math.floor(sourceSize / 16) + 1) * 8),
     out: layout.take(coverOut),
-    source: layout.take(sourceSize),
-    target: layout.take(targetSize),
+    source: layout.take(sourceSize + targetSize),
     suffixes: layout.take(sourceSize * 4),
     bytes: layout.bytes,
   };
@@ -118,15 +127,21 @@ export class CoverKernel {
       throw cause;
     }
     this.source = new Uint8Array(this.#memory.buffer, this.#at.source, sourceSize);
-    this.target = new Uint8Array(this.#memory.buffer, this.#at.target, targetSize);
+    this.target = new Uint8Array(this.#memory.buffer, this.#at.source + sourceSize, targetSize);
   }
 
-  /** Batches of segments: three numbers each, where in the target, where in the source, how long. */
-  *covers(): Generator<Uint32Array> {
-    const { source, target, suffixes, search, work, out } = this.#at;
+  /**
+   * Batches of segments: three numbers each, where in the target, where in the source, how long.
+   *
+   * For "copy" every byte of a segment is the same as in the source, and what lies behind the source is the
+   * target, within the same window of VCDIFF_WINDOW_BYTES.
+   */
+  *covers(purpose: "add" | "copy"): Generator<Uint32Array> {
+    const { source, suffixes, search, work, out } = this.#at;
+    const target = source + this.source.length;
     this.#exports.suffixArray(source, this.source.length, suffixes, work);
     this.#exports.openSearch(source, this.source.length, suffixes, search);
-    this.#exports.openCover(source, this.source.length, target, this.target.length, work);
+    this.#exports.openCover(source, this.source.length, target, this.target.length, work, purpose === "copy");
     for (;;) {
       const count = this.#exports.nextCovers(out);
       if (count === 0) return;

@@ -93,7 +93,7 @@ describe("covers", () => {
           kernel.source.set(source);
           kernel.target.set(target);
           let end = 0;
-          for (const batch of kernel.covers()) {
+          for (const batch of kernel.covers("add")) {
             for (let i = 0; i < batch.length; i += 3) {
               const [begin, there, length] = [batch[i]!, batch[i + 1]!, batch[i + 2]!];
               expect(begin).toBe(end);

@@ -3,8 +3,9 @@ import type { Algorithm } from "../../format/manifest/delta-manifest.ts";
 
 /** The smallest result wins, so the order only breaks ties. */
 const ALGORITHMS: Readonly<Record<string, readonly Algorithm[]>> = {
-  auto: ["BSDIFF", "ZSTD_DICT"],
+  auto: ["BSDIFF", "VCDIFF", "ZSTD_DICT"],
   bsdiff: ["BSDIFF"],
+  vcdiff: ["VCDIFF"],
   "zstd-dict": ["ZSTD_DICT"],
 };
 

@@ -60,7 +60,7 @@ export function buildCommand({ say, signal }: Tools): Command {
     .option("--compiler <text>", "the compiler's version", "")
     .option("--dependency <spec>", 'such as "themis-storage >=1.4.0,<2.0.0"; repeat for more', repeated, [])
     .option("--min-upgrade-from <version>", "the oldest version that may update directly", "")
-    .option("--algorithm <name>", "auto, bsdiff or zstd-dict", "auto")
+    .option("--algorithm <name>", "auto, bsdiff, vcdiff or zstd-dict", "auto")
     .option("--jobs <n>", "files worked on at once", wholeNumber("--jobs", 1, 256), availableParallelism())
     .option("--dry-run", "say what would be done and write nothing", false)
     .action(async (tree: string, options: Options) => {

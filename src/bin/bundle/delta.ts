@@ -24,7 +24,7 @@ export function deltaCommand({ say, signal }: Tools): Command {
       .argument("<source>", "the old file")
       .argument("<target>", "the new file")
       .argument("<patch>", "where the patch goes")
-      .option("--algorithm <name>", "auto, bsdiff or zstd-dict", "auto")
+      .option("--algorithm <name>", "auto, bsdiff, vcdiff or zstd-dict", "auto")
       .action(
         async (source: string, target: string, patch: string, options: DiffFlags & { algorithm: string }) => {
           const { algorithm } = options;

@@ -17,24 +17,20 @@ import { foundAt, longestMatch } from "./suffix-search";
 
 export const NOTHING: u32 = 0xffffffff;
 
-const NEVER: i32 = 0x08000000;
+/** More than any change, and 16 of them fit a number. */
+const NEVER: i32 = 0x00400000;
 
 let EQUAL_COST: i32;
 let UNEQUAL_COST: i32;
 let EXTRA_COST: i32;
 /** Of the first byte of nothing. */
 let TO_EXTRA_COST: i32;
-/** To a diagonal that was used a moment ago, a while ago, or never. */
-let NEAR_COST: i32;
-let BACK_COST: i32;
+/** To another diagonal; for VCDIFF without its address. */
 let CHANGE_COST: i32;
 let MIN_MATCH: u32;
 /** Where the diagonal goes on for so long, no better one is looked for. */
 let SKIP_RUN: u32;
 let exact: bool = false;
-
-const NEAR: u32 = 120;
-const BACK: u32 = 16000;
 
 function costsOfBsdiff(): void {
   exact = false;
@@ -42,8 +38,6 @@ function costsOfBsdiff(): void {
   UNEQUAL_COST = 50;
   EXTRA_COST = 29;
   TO_EXTRA_COST = 8;
-  NEAR_COST = 500;
-  BACK_COST = 500;
   CHANGE_COST = 500;
   MIN_MATCH = 8;
   SKIP_RUN = 16;
@@ -54,34 +48,25 @@ function costsOfVcdiff(): void {
   EQUAL_COST = 0;
   UNEQUAL_COST = NEVER;
   EXTRA_COST = 32;
-  TO_EXTRA_COST = 20;
-  NEAR_COST = 70;
-  BACK_COST = 100;
-  CHANGE_COST = 140;
+  TO_EXTRA_COST = 28;
+  CHANGE_COST = 52;
   MIN_MATCH = 5;
-  SKIP_RUN = 24;
+  SKIP_RUN = 48;
 }
-export function tune(a: i32, b: i32, c: i32, d: i32, e: u32, f: u32): void {
-  TO_EXTRA_COST = a;
-  NEAR_COST = b;
-  BACK_COST = c;
-  CHANGE_COST = d;
-  MIN_MATCH = e;
-  SKIP_RUN = f;
-}
-
 /** State 0 is "extra". */
-const STATES: u32 = 12;
+const STATES: u32 = 16;
+/** States 1 to 5 were the best some time ago; the others wait to be, and the oldest gives way to the next. */
+const PROVEN: u32 = 6;
 const AHEAD: u32 = 512;
 const RING: u32 = 1024;
-/** Of VCDIFF: a copy from the target reads the same window. */
-const WINDOW: u32 = 1 << 23;
-const RECENT_LOG: u32 = 16;
+/** Of VCDIFF: a copy from the target reads the same window. xdelta3 reads windows of up to 16 MiB. */
+export const WINDOW: u32 = 1 << 23;
+const RECENT_LOG: u32 = 20;
 const RECENT_BYTES: u32 = 5;
 const NODES: u32 = 65536;
 const NODE_BYTES: usize = 12;
 export const COVER_WORK_BYTES: usize =
-  (<usize>4 << RECENT_LOG) + <usize>STATES * 4 * 6 + <usize>RING * 8 + <usize>NODES * NODE_BYTES;
+  (<usize>4 << RECENT_LOG) + <usize>STATES * 4 * 6 + 16 + <usize>RING * 8 + <usize>NODES * NODE_BYTES;
 
 let source: usize = 0;
 let sourceSize: u32 = 0;
@@ -95,9 +80,12 @@ let diagonals: usize = 0;
 let befores: usize = 0;
 /** The node that stands for its segment, once somebody needed one. */
 let owns: usize = 0;
-/** Where in the target it was last the best. */
+/** Where in the target it was last the best, or came in. */
 let uses: usize = 0;
-let states: u32 = 0;
+/** Where the last copies began to read. */
+let near: usize = 0;
+let nearSlot: u32 = 0;
+let lastBest: u32 = 0;
 
 /** By the hash of five bytes, where the target had them last. */
 let recent: usize = 0;
@@ -118,6 +106,7 @@ let out: usize = 0;
 let outCount: u32 = 0;
 let outEnd: u32 = 0;
 
+/** The target stands right behind the source, and for VCDIFF is a source too. */
 export function openCover(
   sourceAt: usize,
   size: u32,
@@ -140,7 +129,11 @@ export function openCover(
   befores = diagonals + <usize>STATES * 4;
   owns = befores + <usize>STATES * 4;
   uses = owns + <usize>STATES * 4;
-  ring = uses + <usize>STATES * 4;
+  near = uses + <usize>STATES * 4;
+  memory.fill(near, 0, 16);
+  nearSlot = 0;
+  lastBest = 0;
+  ring = near + 16;
   nodes = ring + <usize>RING * 8;
   ringHead = 0;
   ringCount = 0;
@@ -149,11 +142,15 @@ export function openCover(
   scan = 0;
   scanKnows = false;
   outEnd = 0;
-  states = 1;
-  set(costs, 0, 0);
-  set(begins, 0, 0);
-  set(befores, 0, NOTHING);
-  set(owns, 0, NOTHING);
+  // States that nobody proposed yet are neighbours of the first diagonal.
+  for (let s: u32 = 0; s < STATES; s++) {
+    set(costs, s, s == 0 ? 0 : NEVER);
+    set(begins, s, 0);
+    set(befores, s, NOTHING);
+    set(owns, s, NOTHING);
+    set(uses, s, 0);
+    set(diagonals, s, 0 - s);
+  }
   // The beginning of both files is a candidate by itself.
   if (size > 0) addState(0);
 }
@@ -209,11 +206,17 @@ function look(): void {
     const there = sourceOf(scan, scanDiagonal);
     const run = matchForward(target + scan, source + there, reachOf(there, scan, targetSize - scan));
     if (run >= SKIP_RUN) {
-      scan += run;
+      skip(run);
       return;
     }
   }
-  if (exact) lookBehind();
+  if (exact) {
+    const common = lookBehind(scan, true);
+    if (common >= SKIP_RUN) {
+      skip(common);
+      return;
+    }
+  }
   const length = longestMatch(target + scan, targetSize - scan);
   if (length < MIN_MATCH) {
     scan++;
@@ -226,7 +229,7 @@ function look(): void {
   if (length >= SKIP_RUN || (scanKnows && diagonal == scanDiagonal)) {
     scanDiagonal = diagonal;
     scanKnows = true;
-    scan += length;
+    skip(length);
   } else scan++;
 }
 
@@ -237,16 +240,26 @@ function propose(begin: u32, diagonal: u32): void {
   ringCount++;
 }
 
+function skip(length: u32): void {
+  if (exact) for (let i: u32 = 1; i < length; i++) lookBehind(scan + i, false);
+  scan += length;
+}
+
 /** What the target itself had before, in the same window. */
-function lookBehind(): void {
-  if (targetSize - scan < 8) return;
-  const value = load<u64>(target + scan) << (64 - 8 * RECENT_BYTES);
+// @ts-ignore: decorator
+@inline
+function lookBehind(position: u32, wanted: bool): u32 {
+  if (targetSize - position < 8) return 0;
+  const value = load<u64>(target + position) << (64 - 8 * RECENT_BYTES);
   const slot = <u32>((value * 0x9e3779b97f4a7c15) >> (64 - RECENT_LOG));
   const before = get(recent, slot);
-  set(recent, slot, scan);
-  if (before == NOTHING || before < windowStart(scan)) return;
-  const common = matchForward(target + before, target + scan, reachOf(sourceSize + before, scan, targetSize - scan));
-  if (common >= MIN_MATCH && ringCount + 1 < RING) propose(scan, sourceSize + before - scan);
+  set(recent, slot, position);
+  if (!wanted || before == NOTHING || before < windowStart(position)) return 0;
+  const limit = reachOf(sourceSize + before, position, targetSize - position);
+  const common = matchForward(target + before, target + position, limit);
+  if (common < MIN_MATCH || ringCount + 1 >= RING) return 0;
+  propose(position, sourceSize + before - position);
+  return common;
 }
 
 /** How far back the diagonal pays, at most 64 bytes. */
@@ -267,19 +280,13 @@ function reachBack(position: u32, there: u32): u32 {
 }
 
 function addState(diagonal: u32): void {
-  for (let s: u32 = 1; s < states; s++) if (get(diagonals, s) == diagonal) return;
+  for (let s: u32 = 1; s < STATES; s++) if (get(diagonals, s) == diagonal) return;
   const best = bestState();
-  let slot = states;
-  if (states < STATES) states++;
-  else {
-    slot = best == 1 ? 2 : 1;
-    for (let s = slot + 1; s < STATES; s++) {
-      if (s != best && <i32>get(costs, s) > <i32>get(costs, slot)) slot = s;
-    }
-  }
+  let slot = PROVEN;
+  for (let s = PROVEN; s < STATES; s++) if (get(uses, s) < get(uses, slot)) slot = s;
   const before = nodeOf(best);
   set(diagonals, slot, diagonal);
-  set(uses, slot, NOTHING);
+  set(uses, slot, at);
   set(costs, slot, <i32>get(costs, best) + enterCost(slot));
   set(begins, slot, at);
   set(befores, slot, before);
@@ -291,14 +298,41 @@ function addState(diagonal: u32): void {
 @inline
 function enterCost(state: u32): i32 {
   if (state == 0) return TO_EXTRA_COST;
-  const used = get(uses, state);
-  if (used == NOTHING) return CHANGE_COST;
-  return at - used < NEAR ? NEAR_COST : at - used < BACK ? BACK_COST : CHANGE_COST;
+  return exact ? CHANGE_COST + (addressBytes(sourceOf(at, get(diagonals, state))) << 5) : CHANGE_COST;
+}
+
+/** About what RFC 3284, section 5.3 needs: behind one of the last four copies, before here, or as it is. */
+function addressBytes(there: u32): u32 {
+  let distance = min(there, sourceSize + at - there);
+  for (let i: u32 = 0; i < 4; i++) distance = min(distance, there - get(near, i));
+  return distance < 128 ? 1 : distance < 16384 ? 2 : distance < 2097152 ? 3 : 4;
+}
+
+/** The best is a proven one; the result is where it is then. */
+function remember(best: u32): u32 {
+  let slot = best;
+  if (best >= PROVEN) {
+    slot = 1;
+    for (let s: u32 = 2; s < PROVEN; s++) if (get(uses, s) < get(uses, slot)) slot = s;
+    for (let array = costs; array < near; array += <usize>STATES * 4) {
+      const value = get(array, slot);
+      set(array, slot, get(array, best));
+      set(array, best, value);
+    }
+    if (lastBest == slot) lastBest = NOTHING;
+  }
+  set(uses, slot, at);
+  if (slot != lastBest && slot > 0) {
+    set(near, nearSlot, sourceOf(get(begins, slot), get(diagonals, slot)));
+    nearSlot = (nearSlot + 1) & 3;
+  }
+  lastBest = slot;
+  return slot;
 }
 
 function bestState(): u32 {
   let best: u32 = 0;
-  for (let s: u32 = 1; s < states; s++) {
+  for (let s: u32 = 1; s < STATES; s++) {
     if (<i32>get(costs, s) < <i32>get(costs, best)) best = s;
   }
   return best;
@@ -343,12 +377,12 @@ function step(): void {
 }
 
 /** The best state runs on without a difference, so nobody overtakes it; the others fall behind or come along. */
-function takeRun(best: u32, run: u32): void {
+function takeRun(state: u32, run: u32): void {
+  const best = remember(state);
   const least = <i32>get(costs, best);
   const start = at;
   at += run;
-  set(uses, best, at);
-  for (let s: u32 = 0; s < states; s++) {
+  for (let s: u32 = 0; s < STATES; s++) {
     if (s == best) continue;
     let behind = <i32>get(costs, s) - least;
     let begin = NOTHING;
@@ -397,16 +431,14 @@ function takeRun(best: u32, run: u32): void {
 function oneByte(): void {
   const value = load<u8>(target + at);
   set(costs, 0, get(costs, 0) + EXTRA_COST);
-  for (let s: u32 = 1; s < states; s++) {
+  for (let s: u32 = 1; s < STATES; s++) {
     const there = sourceOf(at, get(diagonals, s));
     if (reachOf(there, at, 1) > 0) {
       set(costs, s, get(costs, s) + (load<u8>(source + there) == value ? EQUAL_COST : UNEQUAL_COST));
     } else set(costs, s, get(costs, s) + NEVER);
   }
   at++;
-  const best = bestState();
-  set(uses, best, at);
-  settle(best);
+  settle(remember(bestState()));
 }
 
 /** Who is further behind than a change costs has changed from the best. */
@@ -414,7 +446,7 @@ function settle(best: u32): void {
   const least = <i32>get(costs, best);
   let before = NOTHING;
   let known = false;
-  for (let s: u32 = 0; s < states; s++) {
+  for (let s: u32 = 0; s < STATES; s++) {
     if (s == best) continue;
     const limit = least + enterCost(s);
     if (<i32>get(costs, s) < limit) continue;
@@ -433,7 +465,7 @@ function settle(best: u32): void {
 /** Only differences count. */
 function lower(least: i32): void {
   if (least < 0x20000000) return;
-  for (let s: u32 = 0; s < states; s++) set(costs, s, get(costs, s) - least);
+  for (let s: u32 = 0; s < STATES; s++) set(costs, s, get(costs, s) - least);
 }
 
 /** The best way so far becomes the only one. */
@@ -458,7 +490,7 @@ function commit(): void {
   outEnd = at;
   nodeCount = 0;
   const least = get(costs, best);
-  for (let s: u32 = 0; s < states; s++) {
+  for (let s: u32 = 0; s < STATES; s++) {
     if (s != best) set(costs, s, min(<i32>get(costs, s), <i32>least + enterCost(s)));
     set(begins, s, at);
     set(befores, s, NOTHING);

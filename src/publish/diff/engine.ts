@@ -1,7 +1,7 @@
 /**
  * Makes patches; proving them is the worker's part.
  *
- * BSDIFF comes from our kernels, or on demand from the optional addon bsdiff-node, which only ever
+ * BSDIFF and VCDIFF come from our kernels, BSDIFF on demand from the optional addon bsdiff-node, which only ever
  * generates: its own apply overruns the heap on a negative length. ZSTD_DICT comes from Node's zstd, with
  * tables sized to the source: the default ones reach only the last few MiB of a large file.
  */
@@ -17,8 +17,9 @@ import { ThemisError } from "../../base/error.ts";
 import type { Container } from "../../format/delta/bsdiff/container.ts";
 import { writeBsdiff } from "../../format/delta/bsdiff/write.ts";
 import { MAX_BLOCK } from "../../format/delta/bzip2/encode.ts";
+import { writeVcdiff } from "../../format/delta/vcdiff/write.ts";
 import type { Algorithm } from "../../format/manifest/delta-manifest.ts";
-import { CoverKernel, coverMemory, TransformKernel } from "../../kernel/kernel.ts";
+import { CoverKernel, coverMemory, TransformKernel, VCDIFF_WINDOW_BYTES } from "../../kernel/kernel.ts";
 
 export type BsdiffEngine = "kernel" | "bsdiff-node";
 
@@ -50,12 +51,34 @@ export async function createPatch(job: PatchJob): Promise<Uint8Array> {
     case "ZSTD_DICT":
       return createZstdDict(job);
     case "VCDIFF":
+      return createVcdiff(job);
     case "XDELTA3":
-      throw new ThemisError("DIFF_FAILED", "failed", `${job.algorithm} is read and not written yet`);
+      throw new ThemisError("DIFF_FAILED", "failed", "XDELTA3 is read and not written; VCDIFF is");
   }
 }
 
-function createBsdiff({ source, target, container = "bsdiff40", memoryLimit }: PatchJob): Uint8Array {
+function createBsdiff(job: PatchJob): Uint8Array {
+  const kernel = openKernel(job);
+  return writeBsdiff({
+    source: kernel.source,
+    target: kernel.target,
+    segments: kernel.covers("add"),
+    container: job.container ?? "bsdiff40",
+    transform: new TransformKernel(MAX_BLOCK).transform,
+  });
+}
+
+function createVcdiff(job: PatchJob): Uint8Array {
+  const kernel = openKernel(job);
+  return writeVcdiff({
+    sourceSize: kernel.source.length,
+    target: kernel.target,
+    segments: kernel.covers("copy"),
+    windowBytes: VCDIFF_WINDOW_BYTES,
+  });
+}
+
+function openKernel({ source, target, memoryLimit }: PatchJob): CoverKernel {
   const needed = coverMemory(source.length, target.length);
   if (memoryLimit !== undefined && needed > memoryLimit) {
     throw new ThemisError(
@@ -67,13 +90,7 @@ function createBsdiff({ source, target, container = "bsdiff40", memoryLimit }: P
   const kernel = new CoverKernel(source.length, target.length);
   kernel.source.set(source);
   kernel.target.set(target);
-  return writeBsdiff({
-    source: kernel.source,
-    target: kernel.target,
-    segments: kernel.covers(),
-    container,
-    transform: new TransformKernel(MAX_BLOCK).transform,
-  });
+  return kernel;
 }
 
 function mebibytes(bytes: number): string {

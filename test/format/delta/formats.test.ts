@@ -39,8 +39,9 @@ async function apply(
   patch: Uint8Array,
   from: Uint8Array = source,
   targetSize = target.length,
+  wanted: Uint8Array = target,
 ): Promise<Buffer> {
-  const written = memorySource(target);
+  const written = memorySource(wanted);
   const request = { algorithm, source: memorySource(from), patch: memorySource(patch), written, targetSize };
   const pieces: Buffer[] = [];
   for await (const piece of applyPatch(request)) pieces.push(Buffer.from(piece));
@@ -138,8 +139,12 @@ describe("BSDIFF", () => {
     { why: "megabytes of zeros", old: Buffer.alloc(3_000_000), new: Buffer.alloc(3_100_000) },
     { why: "a period", old: Buffer.from("ab".repeat(100_000)), new: Buffer.from("ba".repeat(120_000)) },
   ])("round trip of $why", async ({ old, new: wanted }) => {
-    const patch = await createPatch({ ...job, algorithm: "BSDIFF", source: old, target: wanted });
-    expect((await apply("BSDIFF", patch, old, wanted.length)).equals(wanted)).toBe(true);
+    for (const algorithm of ["BSDIFF", "VCDIFF", "ZSTD_DICT"] as const) {
+      const patch = await createPatch({ ...job, algorithm, source: old, target: wanted });
+      expect((await apply(algorithm, patch, old, wanted.length, wanted)).equals(wanted), algorithm).toBe(
+        true,
+      );
+    }
   });
 
   it.skipIf(!hasTool("bsdiff")).each([
@@ -162,6 +167,29 @@ describe("BSDIFF", () => {
     execFileSync("bsdiff", [at("source"), at("target"), at("bad.bsdiff")]);
     const patch = change(readFileSync(at("bad.bsdiff")));
     await expect(apply("BSDIFF", patch)).rejects.toMatchObject({ code, kind: "refused" });
+  });
+});
+
+describe("VCDIFF", () => {
+  it.skipIf(!hasTool("xdelta3"))("writes what xdelta3 reads, over several windows too", async () => {
+    const large = {
+      source: Buffer.concat([noise(6_000_000, 3), Buffer.alloc(3_000_000), noise(3_000_000, 4)]),
+      target: Buffer.concat([
+        noise(2_000_000, 4),
+        noise(6_000_000, 3),
+        Buffer.alloc(5_000_000, 7),
+        noise(90_000, 5),
+      ]),
+    };
+    for (const pair of [{ source, target }, large]) {
+      const patch = await createPatch({ ...job, algorithm: "VCDIFF", ...pair });
+      writeFileSync(at("vcdiff-source"), pair.source);
+      writeFileSync(at("ours.vcdiff"), patch);
+      const args = ["-d", "-D", "-R", "-f", "-B", "16777216", "-s", at("vcdiff-source")];
+      execFileSync("xdelta3", [...args, at("ours.vcdiff"), at("vcdiff-rebuilt")]);
+      expect(readFileSync(at("vcdiff-rebuilt")).equals(pair.target)).toBe(true);
+      expect((await apply("VCDIFF", patch, pair.source, pair.target.length)).equals(pair.target)).toBe(true);
+    }
   });
 });
 

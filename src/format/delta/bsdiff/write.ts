@@ -6,6 +6,7 @@
  */
 import { brotliCompressSync, constants } from "node:zlib";
 import { Bzip2Encoder, type Transform } from "../bzip2/encode.ts";
+import { NO_SOURCE, type Segments } from "../segments.ts";
 import {
   BSDF2_MAGIC,
   BSDIFF40_MAGIC,
@@ -15,10 +16,6 @@ import {
   HEADER_BYTES,
 } from "./container.ts";
 import { writeInteger } from "./integer.ts";
-
-/** Three numbers each: where it begins in the target, where in the source or NO_SOURCE, its length. */
-export type Segments = Iterable<Uint32Array>;
-export const NO_SOURCE = 0xffffffff;
 
 export type BsdiffParts = {
   readonly source: Uint8Array;
