@@ -37,6 +37,13 @@ function lockFailure(cause: unknown): FetchError {
       hint: "wait for it to end",
     });
   }
+  // 13: SQLITE_FULL.
+  if (code === 13) {
+    return new FetchError("NO_SPACE", "the disk is full; not even the lock can be taken", {
+      cause,
+      hint: "free a few MiB; a rollback needs room for what it puts back",
+    });
+  }
   return new FetchError(
     "STATE_CORRUPT",
     `the lock cannot be taken: ${cause instanceof Error ? cause.message : String(cause)}`,

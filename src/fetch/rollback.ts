@@ -2,21 +2,29 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { FetchError } from "./fetch-error.ts";
-import { install } from "./install/install.ts";
+import { install, type Recovery } from "./install/install.ts";
 import { openRestorePoint, stageRestorePoint } from "./install/restore-point.ts";
 import type { OnStep } from "./install/switch.ts";
 import { findPlace, withDevice } from "./place.ts";
 import { DeviceState, type HistoryRecord, type RestorePointRecord } from "./state.ts";
 
-export type RollbackResult = { readonly from: string; readonly to: string; readonly restorePoint: string };
+export type RollbackResult = {
+  readonly from: string;
+  readonly to: string;
+  readonly restorePoint: string;
+  /** What became of a switch that had been cut before. */
+  readonly recovery: Recovery["outcome"];
+};
 
 /** @throws FetchError RESTORE_POINT_NOT_FOUND, RESTORE_POINT_TAMPERED, SWITCH_FAILED, ALREADY_IN_PROGRESS */
 export async function rollBack(
   request: { readonly root: string; readonly to?: string | undefined },
-  tools: { readonly now: () => Date; readonly onStep?: OnStep },
+  tools: { readonly now: () => Date; readonly onStep?: OnStep; readonly signal?: AbortSignal },
 ): Promise<RollbackResult> {
   const place = await findPlace(request.root);
-  return withDevice(place, tools.now, async (state) => {
+  return withDevice(place, tools.now, async (state, recovery) => {
+    const before = alreadyBack(recovery, request.to);
+    if (before) return before;
     const points = state.restorePoints();
     const at = request.to === undefined ? 0 : points.findIndex(({ id }) => id === request.to);
     const wanted = points[at];
@@ -32,6 +40,7 @@ export async function rollBack(
     const from = state.installed().version;
     // Each point only knows what its own update touched, so the way to an older one leads through the newer.
     for (const point of points.slice(0, at + 1)) {
+      tools.signal?.throwIfAborted();
       const document = await openRestorePoint(place.restore, point);
       const steps = await stageRestorePoint(place.restore, document, place.staged);
       await install(
@@ -53,8 +62,21 @@ export async function rollBack(
       );
       await rm(join(place.restore, point.id), { recursive: true, force: true });
     }
-    return { from, to: wanted.fromVersion, restorePoint: wanted.id };
+    return { from, to: wanted.fromVersion, restorePoint: wanted.id, recovery: recovery.outcome };
   });
+}
+
+/**
+ * A rollback that was cut is done once it is finished, and an update that was cut once it is undone: who
+ * asks to go back after a cut means that switch and not the one before it.
+ */
+function alreadyBack({ outcome, entry }: Recovery, to: string | undefined): RollbackResult | undefined {
+  if (!entry || (to !== undefined && to !== entry.restorePoint)) return undefined;
+  const { fromVersion, toVersion, restorePoint, action } = entry;
+  if (action === "rollback") return { from: fromVersion, to: toVersion, restorePoint, recovery: outcome };
+  return outcome === "undone"
+    ? { from: toVersion, to: fromVersion, restorePoint, recovery: outcome }
+    : undefined;
 }
 
 export type Status = {

@@ -36,6 +36,8 @@ export type Source = {
 
 const HEADER_TIMEOUT_MS = 30_000;
 const STALL_TIMEOUT_MS = 30_000;
+/** In that time; about 1 KiB a second. */
+const MIN_STALL_BYTES = 32 * 1024;
 /** Of one document; pieces count their own (transfer.ts). */
 const DOCUMENT_ATTEMPTS = 4;
 
@@ -242,15 +244,15 @@ async function* readBody(
   controller: AbortController,
   done: () => void,
 ): AsyncGenerator<Uint8Array> {
-  let stall: NodeJS.Timeout | undefined;
-  const arm = (): void => {
-    clearTimeout(stall);
-    stall = setTimeout(() => controller.abort(new Error("no bytes came")), STALL_TIMEOUT_MS);
-  };
+  // Too few bytes in a period count as none: a trickle would hold a device for ever.
+  let received = 0;
+  const stall = setInterval(() => {
+    if (received < MIN_STALL_BYTES) controller.abort(new Error("too few bytes came"));
+    received = 0;
+  }, STALL_TIMEOUT_MS);
   try {
-    arm();
     for await (const chunk of response.body ?? []) {
-      arm();
+      received += chunk.length;
       yield chunk;
     }
   } catch (error) {
@@ -260,7 +262,7 @@ async function* readBody(
       { cause: error },
     );
   } finally {
-    clearTimeout(stall);
+    clearInterval(stall);
     done();
   }
 }

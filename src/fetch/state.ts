@@ -4,9 +4,10 @@
  * One journal entry at the most is open: its presence means that a switch began and must be finished or
  * undone before anything else happens.
  */
-import { existsSync } from "node:fs";
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { systemCode } from "../base/error.ts";
 import {
   type EntryRecord,
   type InstalledRelease,
@@ -39,6 +40,21 @@ CREATE TABLE IF NOT EXISTS restore_points (id TEXT PRIMARY KEY, created TEXT NOT
 CREATE TABLE IF NOT EXISTS history (id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, action TEXT NOT NULL, from_version TEXT NOT NULL, to_version TEXT NOT NULL, result TEXT NOT NULL) STRICT;
 `;
 
+/** Absent and out of reach are two things. @throws FetchError STATE_UNREADABLE */
+function isThere(path: string): boolean {
+  try {
+    // Empty: its making was cut before anything was written.
+    return statSync(path).size > 0;
+  } catch (cause) {
+    const code = systemCode(cause);
+    if (code === "ENOENT") return false;
+    throw new FetchError("STATE_UNREADABLE", `the device's records cannot be read: ${path} (${code})`, {
+      cause,
+      hint: code === "ENOTDIR" ? "a file stands where their folder should" : "run as the user that installed",
+    });
+  }
+}
+
 export class DeviceState {
   readonly #database: DatabaseSync;
 
@@ -59,7 +75,7 @@ export class DeviceState {
   /** For commands that write nothing; undefined when there is no state. */
   static read(themis: string): DeviceState | undefined {
     const path = join(themis, "state.db");
-    if (!existsSync(path)) return undefined;
+    if (!isThere(path)) return undefined;
     return guard(() => new DeviceState(new DatabaseSync(path, { readOnly: true, timeout: 5000 })));
   }
 

@@ -48,7 +48,7 @@ export type UpdateResult = {
   readonly fellBack: readonly FellBack[];
   readonly kept: readonly string[];
   readonly restorePoint: string;
-  readonly recovery: Recovery;
+  readonly recovery: Recovery["outcome"];
   readonly durationMs: number;
 };
 
@@ -161,7 +161,7 @@ function reporting(found: Prepared, recovery: Recovery, startedMs: number) {
     fellBack: [],
     kept: found.plan.kept,
     restorePoint: "",
-    recovery,
+    recovery: recovery.outcome,
     durationMs: Math.round(performance.now() - startedMs),
     ...rest,
   });

@@ -77,27 +77,48 @@ it("an error at any step of a switch puts everything back and says so", async ()
   expect(steps).toBeGreaterThan(6);
 });
 
-it("a step that a real obstacle stops is undone: somebody's file in a folder that becomes a file", async () => {
-  const root = world.device("obstacle");
-  await updateDevice(root);
-  writeFileSync(join(root, "turns/own"), "mine");
-  const before = snapshot(root);
-  await ok(
-    "themis-bundle",
-    "build",
-    world.old,
-    "--product",
-    "app",
-    "--version",
-    "1.2.0",
-    "--out",
-    world.at("bundle-back"),
-  );
-  await sign(world.at("bundle-back"));
-  await expect(updateDevice(root, { source: world.at("bundle-back") })).rejects.toMatchObject({
-    code: "SWITCH_FAILED",
+describe("what is not ours in a device's tree", () => {
+  it("is found before a folder that holds it becomes a file, and nothing changes", async () => {
+    const root = world.device("occupied");
+    await updateDevice(root);
+    writeFileSync(join(root, "turns/own"), "mine");
+    const before = snapshot(root);
+    const back = await release("occupied", "1.2.0", world.old);
+    const occupied = { code: "PATH_OCCUPIED", area: "local", message: expect.stringContaining("turns/own") };
+    await expect(updateDevice(root, { source: back })).rejects.toMatchObject(occupied);
+    expect(snapshot(root)).toEqual(before);
+    expect(await readStatus(root)).toMatchObject({ version: "1.1.0", unfinished: false });
   });
-  expect(snapshot(root)).toEqual(before);
+
+  it("stops a rollback before its first step, which can be done once it is moved away", async () => {
+    const root = await deviceWithOld("occupied-rollback");
+    await updateDevice(root);
+    writeFileSync(join(root, "turns/own"), "mine");
+    const before = snapshot(root);
+    await expect(rollBack({ root }, { now: () => new Date() })).rejects.toMatchObject({
+      code: "PATH_OCCUPIED",
+    });
+    expect(snapshot(root)).toEqual(before);
+    rmSync(join(root, "turns/own"));
+    await rollBack({ root }, { now: () => new Date() });
+    expect(snapshot(root)).toEqual(snapshot(world.old));
+  });
+
+  it("stays beside a symlink that is put in, whatever its name", async () => {
+    mkdirSync(world.at("linked"));
+    writeFileSync(world.at("linked/target"), "t");
+    writeFileSync(world.at("linked/a.themis-link"), "a file of the release");
+    symlinkSync("target", world.at("linked/a"));
+    symlinkSync("target", world.at(`linked/${"n".repeat(250)}`));
+    const root = world.device("linked-device");
+    writeFileSync(join(root, "a.own"), "mine");
+    await updateDevice(root, { source: await release("linked", "1.0.0", world.at("linked")) });
+    expect(snapshot(root)).toEqual({ ...snapshot(world.at("linked")), ...ownFile(root) });
+  });
+
+  function ownFile(root: string) {
+    return Object.fromEntries(Object.entries(snapshot(root)).filter(([path]) => path === "a.own"));
+  }
 });
 
 it("a patch that makes another file falls back to the whole, for that file only, and is said once", async () => {
@@ -337,7 +358,75 @@ describe.skipIf(!isRoot)("as root, who can mount and start others", () => {
     });
     expect(readdirSync(world.at("nobodys"))).toEqual([]);
   });
+
+  it("installs folders that their owner may not write to, changes what is in them, and goes back", async () => {
+    for (const [version, text] of [
+      ["1.0.0", "old"],
+      ["1.1.0", "new"],
+    ] as const) {
+      mkdirSync(world.at(`closed-${version}/deep/in`), { recursive: true });
+      writeFileSync(world.at(`closed-${version}/deep/in/file`), text);
+      if (version === "1.0.0") writeFileSync(world.at(`closed-${version}/deep/goes`), "goes");
+      for (const folder of ["deep/in", "deep"]) chmodSync(world.at(`closed-${version}`, folder), 0o555);
+    }
+    const [old, next] = ["1.0.0", "1.1.0"].map((version) => world.at(`closed-${version}`)) as [
+      string,
+      string,
+    ];
+    const bundles = [
+      await release("closed", "1.0.0", old),
+      await release("closed", "1.1.0", next, "--from", `1.0.0=${old}`),
+    ];
+    const root = world.device("closed-device");
+    chmodSync(world.folder, 0o755);
+    chownSync(root, NOBODY, NOBODY);
+    for (const source of bundles)
+      expect(asNobody("update", root, "--source", source)).toMatchObject({ status: 0 });
+    expect(snapshot(root)).toEqual(snapshot(next));
+    expect(asNobody("rollback", root)).toMatchObject({ status: 0 });
+    expect(snapshot(root)).toEqual(snapshot(old));
+  });
+
+  it("does not take records that it may not read for none", async () => {
+    const root = await deviceWithOld("private");
+    chmodSync(world.folder, 0o755);
+    for (const command of ["status", "history", "restore-points"]) {
+      expect(asNobody(command, root)).toMatchObject({ status: 6, error: { code: "STATE_UNREADABLE" } });
+    }
+  });
+
+  function asNobody(command: string, root: string, ...more: string[]) {
+    const script = join(import.meta.dirname, "../../dist/themis-fetch.js");
+    const trust = command === "update" ? ["--trust-anchor", world.anchor] : [];
+    const args = [script, command, "--root", root, ...trust, ...more, "--json"];
+    const { status, stdout } = spawnSync(process.execPath, args, {
+      encoding: "utf8",
+      uid: NOBODY,
+      gid: NOBODY,
+      env: { PATH: process.env.PATH },
+    });
+    return { status, ...JSON.parse(stdout) };
+  }
 });
+
+/** A signed bundle of any tree. */
+async function release(name: string, version: string, tree: string, ...from: string[]): Promise<string> {
+  const bundle = world.at(`bundle-of-${name}-${version}`);
+  await ok(
+    "themis-bundle",
+    "build",
+    tree,
+    "--product",
+    "app",
+    "--version",
+    version,
+    "--out",
+    bundle,
+    ...from,
+  );
+  await sign(bundle);
+  return bundle;
+}
 
 /** A copy of the newer bundle whose manifest was changed and signed again by the right key. */
 async function resigned(

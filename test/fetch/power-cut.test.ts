@@ -46,6 +46,27 @@ it("in an update: the next one finishes it", async () => {
   expect(cuts).toBeGreaterThan(6);
 });
 
+it("in a rollback: the same rollback again finishes it, and goes no further back", async () => {
+  for (const step of [0, 3, 6]) {
+    const root = world.device(`rollback-again-${step}`);
+    await ok("themis-fetch", "update", ...device(root), "--version", "1.0.0");
+    await ok("themis-fetch", "update", ...device(root));
+    expect(cut("rollback", root, step)).toBe("SIGKILL");
+    expect(await ok("themis-fetch", "rollback", "--root", root)).toMatchObject({
+      recovery: "finished",
+      from: "1.1.0",
+      to: "1.0.0",
+    });
+    expect(snapshot(root), `cut before step ${step}`).toEqual(snapshot(world.old));
+    expect(await ok("themis-fetch", "status", "--root", root)).toMatchObject({ version: "1.0.0" });
+    // Asked once more it goes back once more.
+    expect(await ok("themis-fetch", "rollback", "--root", root)).toMatchObject({
+      to: "",
+      recovery: "nothing",
+    });
+  }
+});
+
 it("in a rollback: the next command finishes that too", async () => {
   let cuts = 0;
   for (let step = 0; ; step++, cuts++) {

@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { rollBack } from "../../fetch/rollback.ts";
 import { command, type Tools } from "../program.ts";
 
-export function rollbackCommand({ say }: Tools): Command {
+export function rollbackCommand({ say, signal }: Tools): Command {
   return command("rollback", "put the previous release back", [
     "themis-fetch rollback --root /opt/app",
     "themis-fetch rollback --root /opt/app --to 20270131T120000Z-1a2b3c4d",
@@ -10,7 +10,9 @@ export function rollbackCommand({ say }: Tools): Command {
     .requiredOption("--root <folder>", "the installed tree")
     .option("--to <id>", "a restore point from themis-fetch restore-points")
     .action(async ({ root, to }: { root: string; to?: string }) => {
-      const result = await rollBack({ root, to }, { now: () => new Date() });
+      const result = await rollBack({ root, to }, { now: () => new Date(), signal });
+      if (result.recovery !== "nothing")
+        say.note(`an earlier switch had been cut; it was ${result.recovery}`);
       say.result(
         { schema: "themis-fetch/rollback/1", ...result },
         result.to === ""

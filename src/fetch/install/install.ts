@@ -8,9 +8,9 @@ import { FetchError } from "../fetch-error.ts";
 import type { DevicePlace } from "../place.ts";
 import type { DeviceState, RestorePointRecord } from "../state.ts";
 import { openRestorePoint, stageRestorePoint } from "./restore-point.ts";
-import { type JournalEntry, type OnStep, runSteps } from "./switch.ts";
+import { checkWay, type JournalEntry, type OnStep, runSteps, StepFailure } from "./switch.ts";
 
-/** @throws FetchError SWITCH_FAILED after everything was put back */
+/** @throws FetchError PATH_OCCUPIED, ROOT_UNSAFE before anything is done; SWITCH_FAILED after all was put back */
 export async function install(
   place: DevicePlace,
   state: DeviceState,
@@ -19,24 +19,30 @@ export async function install(
   now: Date,
   onStep?: OnStep,
 ): Promise<void> {
+  await checkWay(place.root, entry.steps);
   state.openJournal(entry, restorePoint);
   await finish(place, state, entry, now, onStep);
 }
 
-export type Recovery = "nothing" | "finished" | "undone";
+export type Recovery = {
+  readonly outcome: "nothing" | "finished" | "undone";
+  /** The switch that had been cut. */
+  readonly entry?: JournalEntry;
+};
 
 /** The first thing every command does under the lock: a switch that was cut is finished, or undone. */
 export async function recover(place: DevicePlace, state: DeviceState, now: Date): Promise<Recovery> {
   const entry = state.journal();
   if (!entry) {
     await removeLeftovers(place, state);
-    return "nothing";
+    return { outcome: "nothing" };
   }
   try {
     await finish(place, state, entry, now);
-    return "finished";
+    return { outcome: "finished", entry };
   } catch (error) {
-    if (error instanceof FetchError && error.code === "SWITCH_FAILED" && !state.journal()) return "undone";
+    if (error instanceof FetchError && error.code === "SWITCH_FAILED" && !state.journal())
+      return { outcome: "undone", entry };
     throw error;
   }
 }
@@ -58,30 +64,45 @@ async function finish(
   onStep?: OnStep,
 ): Promise<void> {
   try {
-    await runSteps(place.root, place.staged, entry.steps, onStep);
-  } catch (cause) {
+    await runSteps({ ...place, ...entry }, onStep);
+  } catch (failure) {
+    const { message, cause } =
+      failure instanceof StepFailure ? failure : new StepFailure(place.root, failure);
     if (entry.action === "rollback") {
-      throw new FetchError(
-        "SWITCH_FAILED",
-        `the rollback could not be finished (${systemCode(cause) ?? String(cause)})`,
-        {
-          cause,
-          hint: "free the disk or the right it needs; the next command goes on with it",
-        },
-      );
+      throw new FetchError("SWITCH_FAILED", `the rollback could not be finished (${message})`, {
+        cause,
+        hint: `${remedy(cause)}; themis-fetch rollback goes on with it`,
+      });
     }
     await undo(place, state, entry, now);
     throw new FetchError(
       "SWITCH_FAILED",
-      `the switch to ${entry.toVersion} failed (${systemCode(cause) ?? String(cause)}) and was undone`,
+      `the switch to ${entry.toVersion} failed (${message}) and was undone`,
       {
         cause,
-        hint: `${entry.fromVersion || "the state before"} runs as before`,
+        hint: `${entry.fromVersion || "the state before"} runs as before; ${remedy(cause)}`,
       },
     );
   }
   close(state, entry, now, "done");
   await rm(place.staged, { recursive: true, force: true });
+}
+
+function remedy(cause: unknown): string {
+  switch (systemCode(cause)) {
+    case "ENOSPC":
+    case "EDQUOT":
+      return "free some of the disk";
+    case "EACCES":
+    case "EPERM":
+    case "EROFS":
+      return "give back the right to write there";
+    case "ENOTEMPTY":
+    case "EEXIST":
+      return "move away what is not of the release there";
+    default:
+      return "see to that path";
+  }
 }
 
 async function undo(place: DevicePlace, state: DeviceState, entry: JournalEntry, now: Date): Promise<void> {
@@ -93,8 +114,8 @@ async function undo(place: DevicePlace, state: DeviceState, entry: JournalEntry,
     );
   const document = await openRestorePoint(place.restore, record);
   const steps = await stageRestorePoint(place.restore, document, place.staged);
-  await runSteps(place.root, place.staged, steps);
   const { release, files } = document;
+  await runSteps({ ...place, steps, files });
   close(state, { ...entry, release, files, removeRestorePoints: [record.id] }, now, "undone");
   await rm(place.staged, { recursive: true, force: true });
 }

@@ -3,8 +3,11 @@
  *
  * Every step may run twice and ends the same, so after a kill or a power cut the same list runs again from
  * its start. A step that cannot be done (disk, right) undoes the whole list from the restore point.
+ *
+ * Nothing but the paths of the steps is touched: what grows beside them grows in `.themis/staged/`. Folders
+ * that may not be written to are opened for the switch and closed at its end.
  */
-import { chmod, lstat, mkdir, rename, rm, rmdir, symlink, unlink } from "node:fs/promises";
+import { chmod, lstat, mkdir, readdir, rename, rm, rmdir, symlink, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { syncFolder } from "../../base/atomic-file.ts";
 import { systemCode } from "../../base/error.ts";
@@ -39,20 +42,105 @@ export type JournalEntry = {
   readonly removeRestorePoints: readonly string[];
 };
 
+/** What the owner of a folder needs to put something into it. */
+const OPEN = 0o700;
+
 /** Told before each step; tests cut the power here. */
 export type OnStep = (index: number, step: SwitchStep) => void;
 
-/** @throws FetchError SWITCH_FAILED, ROOT_UNSAFE; system errors */
+export type Switch = {
+  readonly root: string;
+  readonly staged: string;
+  readonly steps: readonly SwitchStep[];
+  /** What is there once every step is done. */
+  readonly files: readonly EntryRecord[];
+};
+
+/** @throws FetchError SWITCH_FAILED, ROOT_UNSAFE; system errors with the path of the step in their facts */
 export async function runSteps(
-  root: string,
-  staged: string,
-  steps: readonly SwitchStep[],
+  { root, staged, steps, files }: Switch,
   onStep: OnStep = () => {},
 ): Promise<void> {
   for (const [index, step] of steps.entries()) {
-    onStep(index, step);
-    await runStep(root, staged, step);
+    try {
+      onStep(index, step);
+      await runStep(root, staged, step);
+    } catch (error) {
+      if (!(await openFolderOf(root, step.path, error))) throw new StepFailure(step.path, error);
+      await runStep(root, staged, step).catch((again: unknown) => {
+        throw new StepFailure(step.path, again);
+      });
+    }
   }
+  for (const { path, permissions } of closedFolders(files)) {
+    await chmod(join(root, path), Number.parseInt(permissions, 8)).catch(unlessGone);
+  }
+}
+
+/** Which step could not be done; `cause` says why. */
+export class StepFailure extends Error {
+  readonly path: string;
+
+  constructor(path: string, cause: unknown) {
+    super(`${path}: ${systemCode(cause) ?? (cause instanceof Error ? cause.message : String(cause))}`, {
+      cause,
+    });
+    this.path = path;
+  }
+}
+
+/** Before the journal is opened: what would only be found out in the middle of the switch. */
+export async function checkWay(root: string, steps: readonly SwitchStep[]): Promise<void> {
+  const goes = new Set(steps.filter(({ kind }) => kind.startsWith("remove")).map(({ path }) => path));
+  for (const { kind, path } of steps) {
+    if (!(await hasRealParents(root, path))) continue;
+    if ((kind !== "file" && kind !== "link") || !(await isFolder(join(root, path)))) continue;
+    const foreign = await firstForeign(root, path, goes);
+    if (foreign === undefined) continue;
+    throw new FetchError(
+      "PATH_OCCUPIED",
+      `${path} must become a file, and the folder there holds ${foreign}`,
+      {
+        hint: `move ${join(root, foreign)} away; nothing was changed`,
+        facts: { path, foreign },
+      },
+    );
+  }
+}
+
+async function firstForeign(
+  root: string,
+  folder: string,
+  goes: ReadonlySet<string>,
+): Promise<string | undefined> {
+  for (const entry of await readdir(join(root, folder), { withFileTypes: true })) {
+    const path = `${folder}/${entry.name}`;
+    if (entry.isDirectory()) {
+      const foreign = await firstForeign(root, path, goes);
+      if (foreign !== undefined) return foreign;
+    }
+    if (!goes.has(path)) return path;
+  }
+  return undefined;
+}
+
+/** A folder of ours that its owner may not write to is opened once. */
+async function openFolderOf(root: string, path: string, error: unknown): Promise<boolean> {
+  if (systemCode(error) !== "EACCES") return false;
+  const folder = join(root, dirname(path));
+  const { mode } = await lstat(folder);
+  if ((mode & OPEN) === OPEN) return false;
+  await chmod(folder, (mode & 0o777) | OPEN);
+  return true;
+}
+
+/** Deepest first, so that each can still be reached. */
+function closedFolders(files: readonly EntryRecord[]): EntryRecord[] {
+  return files
+    .filter(
+      ({ kind, permissions }) => kind === "directory" && (Number.parseInt(permissions, 8) & OPEN) !== OPEN,
+    )
+    .sort((a, b) => b.path.length - a.path.length);
 }
 
 async function runStep(root: string, staged: string, step: SwitchStep): Promise<void> {
@@ -75,7 +163,8 @@ async function runStep(root: string, staged: string, step: SwitchStep): Promise<
     case "folder":
       await makeWay(full);
       await mkdir(full).catch(unless("EEXIST"));
-      await chmod(full, Number.parseInt(step.permissions, 8));
+      // What goes in comes later; runSteps closes it at the end.
+      await chmod(full, Number.parseInt(step.permissions, 8) | OPEN);
       break;
     case "file":
       await makeWayTo(root, full, step.path);
@@ -90,7 +179,8 @@ async function runStep(root: string, staged: string, step: SwitchStep): Promise<
       break;
     case "link": {
       await makeWayTo(root, full, step.path);
-      const beside = `${full}.themis-link`;
+      const beside = join(staged, "link");
+      await mkdir(staged, { recursive: true });
       await rm(beside, { force: true });
       await symlink(step.linkTarget, beside);
       await rename(beside, full);
