@@ -16,7 +16,7 @@ export type ByteSource = {
 export type FileSource = ByteSource & { readonly close: () => void };
 
 const PAGE_BYTES = 64 * 1024;
-const MAX_PAGES = 256;
+const MAX_PAGES = 64;
 
 export function memorySource(bytes: Uint8Array): ByteSource {
   return {
@@ -25,7 +25,7 @@ export function memorySource(bytes: Uint8Array): ByteSource {
   };
 }
 
-/** At most 16 MiB of the file in memory. @throws the system's error when the file cannot be opened or read */
+/** At most 4 MiB of the file in memory. @throws the system's error when the file cannot be opened or read */
 export function openFileSource(path: string): FileSource {
   const file = openSync(path, "r");
   const { size } = fstatSync(file);

@@ -8,6 +8,8 @@ import type { Verified } from "../trust/verified.ts";
 export type PlanStep =
   | { readonly kind: "keep"; readonly target: Target }
   | { readonly kind: "chmod"; readonly target: Target }
+  /** The same bytes lie elsewhere in the tree. */
+  | { readonly kind: "copy"; readonly target: Target; readonly from: string }
   | { readonly kind: "patch"; readonly target: Target; readonly delta: Delta }
   | { readonly kind: "download"; readonly target: Target }
   | { readonly kind: "link"; readonly target: Target }
@@ -40,11 +42,13 @@ export function planUpdate(request: PlanRequest): Plan {
     // Only a source that is on this disk, byte for byte, makes a delta apply.
     if (request.found.get(delta.base_path)?.sha256 === delta.base_hash) deltas.set(delta.path, delta);
   }
+  const places = new Map<string, string>();
+  for (const { path, kind, sha256 } of request.found.values()) if (kind === "file") places.set(sha256, path);
   const { steps: removals, kept } = planRemovals(request);
   const steps = [
     ...removals,
     ...request.wanted.files.map((target) =>
-      planTarget(target, request.found.get(target.path), deltas.get(target.path)),
+      planTarget(target, request.found.get(target.path), deltas.get(target.path), places),
     ),
   ];
   return { ...costOf(steps), steps, kept };
@@ -80,7 +84,12 @@ export function changesNothing({ steps }: Plan): boolean {
   return steps.every(({ kind }) => kind === "keep");
 }
 
-function planTarget(target: Target, found: EntryRecord | undefined, delta: Delta | undefined): PlanStep {
+function planTarget(
+  target: Target,
+  found: EntryRecord | undefined,
+  delta: Delta | undefined,
+  places: ReadonlyMap<string, string>,
+): PlanStep {
   if (target.type === "directory") {
     const same = found?.kind === "directory" && found.permissions === target.permissions;
     return { kind: same ? "keep" : "folder", target };
@@ -92,6 +101,8 @@ function planTarget(target: Target, found: EntryRecord | undefined, delta: Delta
   if (found?.kind === "file" && found.sha256 === target.sha256_hash) {
     return { kind: found.permissions === target.permissions ? "keep" : "chmod", target };
   }
+  const from = places.get(target.sha256_hash);
+  if (from !== undefined && target.size_bytes > 0) return { kind: "copy", target, from };
   return delta ? { kind: "patch", target, delta } : { kind: "download", target };
 }
 

@@ -72,7 +72,9 @@ async function scanAll(root: string, paths: readonly string[]): Promise<Map<stri
 /** Packs, rebuilt files and copies for the way back must all fit before the first byte is fetched. */
 export async function preFlight(place: DevicePlace, { release, plan, found }: Prepared): Promise<void> {
   const rebuilt = plan.steps.reduce(
-    (sum, step) => sum + (step.kind === "patch" || step.kind === "download" ? step.target.size_bytes : 0),
+    (sum, step) =>
+      sum +
+      ("target" in step && ["patch", "copy", "download"].includes(step.kind) ? step.target.size_bytes : 0),
     0,
   );
   const saved = affectedPaths(plan.steps).reduce((sum, path) => sum + (found.get(path)?.size ?? 0), 0);

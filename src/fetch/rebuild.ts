@@ -3,6 +3,7 @@
  *
  * A delta that fails for whatever reason falls back to the whole target for that file only, and is said once.
  */
+import { createReadStream } from "node:fs";
 import { mkdir, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -38,7 +39,9 @@ export async function rebuild(
 ): Promise<{ files: StagedFile[]; fellBack: FellBack[] }> {
   await rm(request.staged, { recursive: true, force: true });
   await mkdir(request.staged, { recursive: true });
-  const work = request.steps.filter((step) => step.kind === "patch" || step.kind === "download");
+  const work = request.steps.filter(
+    (step) => step.kind === "patch" || step.kind === "copy" || step.kind === "download",
+  );
   const totalBytes = work.reduce((sum, { target }) => sum + target.size_bytes, 0);
   let doneBytes = 0;
   const files: StagedFile[] = [];
@@ -49,9 +52,10 @@ export async function rebuild(
     const staged = String(files.length);
     const path = join(request.staged, staged);
     let made = false;
-    if (step.kind === "patch") {
+    if (step.kind === "patch" || step.kind === "copy") {
       try {
-        await rebuildFromDelta(request, step, path);
+        if (step.kind === "patch") await rebuildFromDelta(request, step, path);
+        else await copyFrom(request, step, path);
         made = true;
       } catch (error) {
         if (!(error instanceof ThemisError)) throw error;
@@ -66,6 +70,16 @@ export async function rebuild(
     request.progress(files.length, work.length, doneBytes, totalBytes);
   }
   return { files, fellBack };
+}
+
+async function copyFrom(
+  { root }: RebuildRequest,
+  { target, from }: Extract<PlanStep, { kind: "copy" }>,
+  path: string,
+): Promise<void> {
+  const { pieces, digest } = hashing(createReadStream(join(root, from)));
+  await writeStaged(path, pieces, target);
+  if (digest() !== target.sha256_hash) throw mismatch(target, `${from} changed meanwhile`);
 }
 
 /** Source and patch are read by position, the target is hashed as it is written: memory stays flat. */

@@ -13,16 +13,19 @@ import {
 } from "../format/manifest/delta-manifest.ts";
 import type { DeltaManifestReference, Pack } from "../format/manifest/manifest.ts";
 import type { BuildProgress, BuildRequest, Previous } from "./build-request.ts";
-import { compare, removedFiles } from "./compare-trees.ts";
+import { addedFiles, compare, isFile, removedFiles } from "./compare-trees.ts";
 import { DiffPool, type DiffResult } from "./diff/diff-pool.ts";
 import { PackWriter } from "./pack-writer.ts";
 import { PublishError } from "./publish-error.ts";
+import { findSimilar } from "./similar.ts";
 import type { PackedTargets } from "./targets.ts";
 import type { Tree, TreeEntry } from "./tree.ts";
 
 export type DeltaOutcome = {
   readonly from: string;
   readonly path: string;
+  /** What the older release has it as, or has like it. */
+  readonly sourcePath: string;
   readonly sizeBytes: number;
   /** The compressed whole target, what a device without a delta would fetch. */
   readonly wholeBytes: number;
@@ -72,8 +75,12 @@ async function createDeltasFrom(
   pool: DiffPool,
   progress: BuildProgress,
 ) {
-  const { changed, unchanged } = compare(old, tree);
-  const sources = new Map(old.entries.map((entry) => [entry.path, entry]));
+  const { changed: samePath, unchanged } = compare(old, tree);
+  const sources = new Map<string, TreeEntry>(old.entries.map((entry) => [entry.path, entry]));
+  const added = addedFiles(old, tree);
+  const similar = await findSimilar(old, tree, added, old.entries.filter(isFile));
+  for (const [path, source] of similar) sources.set(path, source);
+  const changed = [...samePath, ...added.filter(({ path }) => similar.has(path))];
   const writer = new PackWriter(folder, `delta-${assetSafe(version)}`);
   const deltas: Delta[] = [];
   const outcomes: DeltaOutcome[] = [];
@@ -95,7 +102,7 @@ async function createDeltasFrom(
   try {
     for await (const { source, target, result } of results) {
       const wholeBytes = targets.blobs.get(target.sha256)?.length ?? 0;
-      const outcome = judge(version, target, wholeBytes, result);
+      const outcome = judge(version, source, target, wholeBytes, result);
       outcomes.push(outcome);
       if (outcome.algorithm !== undefined && result.winner !== undefined) {
         deltas.push({
@@ -140,8 +147,20 @@ async function createDeltasFrom(
 }
 
 /** A delta counts only when it is proven (the pool has applied it) and smaller than the whole. */
-function judge(from: string, target: TreeEntry, wholeBytes: number, result: DiffResult): DeltaOutcome {
-  const common = { from, path: target.path, sizeBytes: target.sizeBytes, wholeBytes };
+function judge(
+  from: string,
+  source: TreeEntry,
+  target: TreeEntry,
+  wholeBytes: number,
+  result: DiffResult,
+): DeltaOutcome {
+  const common = {
+    from,
+    path: target.path,
+    sourcePath: source.path,
+    sizeBytes: target.sizeBytes,
+    wholeBytes,
+  };
   const tried = result.candidates
     .map(({ algorithm, sizeBytes, note }) => `${algorithm} ${sizeBytes ?? "none"}${note ? ` (${note})` : ""}`)
     .join(", ");

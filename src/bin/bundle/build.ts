@@ -142,7 +142,7 @@ function resultJson({ out, manifest, manifestSha256, outcomes, unchanged }: Buil
 
 function resultText({ out, manifest, manifestSha256, outcomes }: BuildResult, tookMs: number): string {
   const rows = outcomes.map((delta) => [
-    delta.path,
+    delta.sourcePath === delta.path ? delta.path : `${delta.path} (${delta.sourcePath})`,
     delta.from,
     size(delta.sizeBytes),
     size(delta.wholeBytes),

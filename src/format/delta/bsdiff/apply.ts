@@ -17,6 +17,7 @@ const TRIPLE_BYTES = 24;
 const PIECE_BYTES = 256 * 1024;
 /** A position may leave the source on its way, but no farther than any file is long. */
 const MAX_POSITION = 2 ** 47;
+const SHORT_BYTES = 64;
 /** Of triples that make nothing, in a row: nobody writes two. */
 const MAX_IDLE = 1024;
 
@@ -75,7 +76,7 @@ async function* followControl(
   let position = 0;
   let idle = 0;
   while (made < targetSize) {
-    if (!control.takeNow(triple)) await control.take(triple);
+    if (!control.takeNow(triple, 0, TRIPLE_BYTES)) await control.take(triple, 0, TRIPLE_BYTES);
     const add = readInteger(triple, 0);
     const copy = readInteger(triple, 8);
     const seek = readInteger(triple, 16);
@@ -86,9 +87,8 @@ async function* followControl(
     if (idle > MAX_IDLE) throw new DeltaError("DELTA_CORRUPT", "the patch goes on without making anything");
     for (let left = add; left > 0; ) {
       const length = Math.min(left, PIECE_BYTES - filled);
-      const into = piece.subarray(filled, filled + length);
-      if (!diff.takeNow(into)) await diff.take(into);
-      addSource(into, source, position, added);
+      if (!diff.takeNow(piece, filled, length)) await diff.take(piece, filled, length);
+      addSource(piece, filled, length, source, position, added);
       position += length;
       filled += length;
       left -= length;
@@ -99,8 +99,7 @@ async function* followControl(
     }
     for (let left = copy; left > 0; ) {
       const length = Math.min(left, PIECE_BYTES - filled);
-      const into = piece.subarray(filled, filled + length);
-      if (!extra.takeNow(into)) await extra.take(into);
+      if (!extra.takeNow(piece, filled, length)) await extra.take(piece, filled, length);
       filled += length;
       left -= length;
       if (filled === PIECE_BYTES) {
@@ -117,22 +116,27 @@ async function* followControl(
 }
 
 /** Adds the source's bytes from `position` on, where it has any. */
-function addSource(into: Uint8Array, source: ByteSource, position: number, work: Uint8Array): void {
+function addSource(
+  into: Uint8Array,
+  start: number,
+  length: number,
+  source: ByteSource,
+  position: number,
+  work: Uint8Array,
+): void {
   const first = Math.max(0, -position);
-  const last = Math.min(into.length, source.size - position);
+  const last = Math.min(length, source.size - position);
   if (first >= last) return;
-  const bytes = work.subarray(0, last - first);
-  source.read(position + first, bytes);
-  addBytes(into.subarray(first, last), bytes);
+  source.read(position + first, work.subarray(0, last - first));
+  addBytes(into, start + first, work, last - first);
 }
 
-/** Byte by byte modulo 256; four at once where both lie on a boundary of four. */
-function addBytes(into: Uint8Array, bytes: Uint8Array): void {
+/** Byte by byte modulo 256; four at once from the first boundary of four on. */
+function addBytes(into: Uint8Array, start: number, bytes: Uint8Array, length: number): void {
   let i = 0;
-  // `bytes` begins on a boundary, so only `into` decides.
-  const words = into.byteOffset % 4 === 0 ? into.length >>> 2 : 0;
-  if (words > 0) {
-    const a = new Uint32Array(into.buffer, into.byteOffset, words);
+  if (length > SHORT_BYTES && start % 4 === 0) {
+    const words = length >>> 2;
+    const a = new Uint32Array(into.buffer, into.byteOffset + start, words);
     const b = new Uint32Array(bytes.buffer, bytes.byteOffset, words);
     for (let word = 0; word < words; word++) {
       const x = a[word]!;
@@ -141,5 +145,5 @@ function addBytes(into: Uint8Array, bytes: Uint8Array): void {
     }
     i = words * 4;
   }
-  for (; i < into.length; i++) into[i] = into[i]! + bytes[i]!;
+  for (; i < length; i++) into[start + i] = into[start + i]! + bytes[i]!;
 }

@@ -6,6 +6,7 @@ import { DeltaError } from "../error.ts";
 import type { Part } from "./container.ts";
 
 const CHUNK_BYTES = 64 * 1024;
+const SHORT_BYTES = 64;
 /** Below this a stream of Node costs more than the memory it saves. */
 const SMALL_BYTES = 4096;
 
@@ -19,25 +20,32 @@ export class ByteStream {
     this.#pieces = pieces(patch, part, maxBytes);
   }
 
-  /** Fills `into` when it can without waiting; else says no, and take() is to be asked. */
-  takeNow(into: Uint8Array): boolean {
-    if (into.length > this.#piece.length - this.#at) return false;
-    into.set(this.#piece.subarray(this.#at, this.#at + into.length));
-    this.#at += into.length;
+  /** Fills `length` bytes when it can without waiting; else says no, and take() is to be asked. */
+  takeNow(into: Uint8Array, start: number, length: number): boolean {
+    if (length > this.#piece.length - this.#at) return false;
+    this.#copy(into, start, length);
     return true;
   }
 
   /** @throws DeltaError DELTA_TRUNCATED when the stream ends before */
-  async take(into: Uint8Array): Promise<void> {
-    for (let done = 0; done < into.length; ) {
+  async take(into: Uint8Array, start: number, length: number): Promise<void> {
+    for (let done = 0; done < length; ) {
       if (this.#at === this.#piece.length && !(await this.#next())) {
         throw new DeltaError("DELTA_TRUNCATED", "the patch ends before its target does");
       }
-      const part = this.#piece.subarray(this.#at, this.#at + into.length - done);
-      into.set(part, done);
-      this.#at += part.length;
-      done += part.length;
+      const part = Math.min(length - done, this.#piece.length - this.#at);
+      this.#copy(into, start + done, part);
+      done += part;
     }
+  }
+
+  /** A view costs more than a few bytes copied by hand. */
+  #copy(into: Uint8Array, start: number, length: number): void {
+    const piece = this.#piece;
+    const at = this.#at;
+    if (length > SHORT_BYTES) into.set(piece.subarray(at, at + length), start);
+    else for (let i = 0; i < length; i++) into[start + i] = piece[at + i]!;
+    this.#at = at + length;
   }
 
   /** Reads to the end, so that every checksum is checked. @throws DeltaError DELTA_TRAILING */
