@@ -4,10 +4,9 @@
  * A patch counts only after our own decoder has turned the source into exactly the target with it: what a
  * device could not apply is never published.
  */
-import { readFile } from "node:fs/promises";
 import { parentPort } from "node:worker_threads";
-import { memorySource } from "../../base/byte-source.ts";
-import { sha256, sha256OfPieces } from "../../base/digest.ts";
+import { memorySource, openFileSource } from "../../base/byte-source.ts";
+import { sha256OfFile, sha256OfPieces } from "../../base/digest.ts";
 import { systemCode, ThemisError } from "../../base/error.ts";
 import { applyPatch } from "../../format/delta/algorithm.ts";
 import type { Algorithm } from "../../format/manifest/delta-manifest.ts";
@@ -53,23 +52,13 @@ parentPort?.on("message", async (job: DiffJob) => {
 });
 
 async function diff({ sourcePath, targetPath, algorithms, options }: DiffJob): Promise<DiffResult> {
-  const [source, target] = await Promise.all([readFile(sourcePath), readFile(targetPath)]);
-  const targetSha256 = sha256(target);
+  const targetSha256 = await sha256OfFile(targetPath);
   const candidates: Candidate[] = [];
   let winner: DiffResult["winner"];
   for (const algorithm of algorithms) {
     try {
-      const patch = await createPatch({ algorithm, sourcePath, targetPath, source, target, ...options });
-      const rebuilt = applyPatch({
-        algorithm,
-        source: memorySource(source),
-        patch: memorySource(patch),
-        // If what was made differs from it, the digest will tell.
-        written: memorySource(target),
-        targetSize: target.length,
-      });
-      if ((await sha256OfPieces(rebuilt)) !== targetSha256)
-        throw new ThemisError("DIFF_FAILED", "failed", "it does not rebuild the target");
+      const patch = await createPatch({ algorithm, sourcePath, targetPath, ...options });
+      await prove({ algorithm, sourcePath, targetPath, patch, targetSha256 });
       candidates.push({ algorithm, sizeBytes: patch.length, note: "" });
       if (!winner || patch.length < winner.patch.length) winner = { algorithm, patch };
     } catch (error) {
@@ -80,5 +69,31 @@ async function diff({ sourcePath, targetPath, algorithms, options }: DiffJob): P
       });
     }
   }
-  return { winner, candidates, sourceSha256: sha256(source), targetSha256 };
+  return { winner, candidates, sourceSha256: await sha256OfFile(sourcePath), targetSha256 };
+}
+
+async function prove(made: {
+  readonly algorithm: Algorithm;
+  readonly sourcePath: string;
+  readonly targetPath: string;
+  readonly patch: Uint8Array;
+  readonly targetSha256: string;
+}): Promise<void> {
+  const source = openFileSource(made.sourcePath);
+  const target = openFileSource(made.targetPath);
+  try {
+    const rebuilt = applyPatch({
+      algorithm: made.algorithm,
+      source,
+      patch: memorySource(made.patch),
+      // If what was made differs from it, the digest will tell.
+      written: target,
+      targetSize: target.size,
+    });
+    if ((await sha256OfPieces(rebuilt)) !== made.targetSha256)
+      throw new ThemisError("DIFF_FAILED", "failed", "it does not rebuild the target");
+  } finally {
+    source.close();
+    target.close();
+  }
 }

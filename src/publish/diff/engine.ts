@@ -7,12 +7,13 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { constants, zstdCompress } from "node:zlib";
+import { openFileSource } from "../../base/byte-source.ts";
 import { ThemisError } from "../../base/error.ts";
 import type { Container } from "../../format/delta/bsdiff/container.ts";
 import { writeBsdiff } from "../../format/delta/bsdiff/write.ts";
@@ -27,8 +28,6 @@ export type PatchJob = {
   readonly algorithm: Algorithm;
   readonly sourcePath: string;
   readonly targetPath: string;
-  readonly source: Uint8Array;
-  readonly target: Uint8Array;
   readonly engine?: BsdiffEngine;
   readonly container?: Container;
   /** In bytes, for the making of one patch; more is refused before it is taken. */
@@ -78,26 +77,35 @@ function createVcdiff(job: PatchJob): Uint8Array {
   });
 }
 
-function openKernel({ source, target, memoryLimit }: PatchJob): CoverKernel {
-  const needed = coverMemory(source.length, target.length);
-  if (memoryLimit !== undefined && needed > memoryLimit) {
-    throw new ThemisError(
-      "DIFF_TOO_LARGE",
-      "failed",
-      `it takes ${mebibytes(needed)} of memory, more than the ${mebibytes(memoryLimit)} allowed`,
-    );
+/** The files go straight into the kernel's memory, which is all that is taken. */
+function openKernel({ sourcePath, targetPath, memoryLimit }: PatchJob): CoverKernel {
+  const source = openFileSource(sourcePath);
+  const target = openFileSource(targetPath);
+  try {
+    const needed = coverMemory(source.size, target.size);
+    if (memoryLimit !== undefined && needed > memoryLimit) {
+      throw new ThemisError(
+        "DIFF_TOO_LARGE",
+        "failed",
+        `it takes ${mebibytes(needed)} of memory, more than the ${mebibytes(memoryLimit)} allowed`,
+      );
+    }
+    const kernel = new CoverKernel(source.size, target.size);
+    source.read(0, kernel.source);
+    target.read(0, kernel.target);
+    return kernel;
+  } finally {
+    source.close();
+    target.close();
   }
-  const kernel = new CoverKernel(source.length, target.length);
-  kernel.source.set(source);
-  kernel.target.set(target);
-  return kernel;
 }
 
 function mebibytes(bytes: number): string {
   return `${Math.ceil(bytes / 2 ** 20)} MiB`;
 }
 
-async function createZstdDict({ source, target }: PatchJob): Promise<Uint8Array> {
+async function createZstdDict({ sourcePath, targetPath }: PatchJob): Promise<Uint8Array> {
+  const [source, target] = await Promise.all([readFile(sourcePath), readFile(targetPath)]);
   const reach = tableLog(source.length + target.length);
   const slow = source.length + target.length <= 2 * SLOW_BYTES;
   return promisify(zstdCompress)(target, {
@@ -119,8 +127,8 @@ function tableLog(bytes: number): number {
   return Math.min(MAX_TABLE_LOG, Math.max(MIN_TABLE_LOG, Math.ceil(Math.log2(Math.max(2, bytes)))));
 }
 
-async function createByAddon({ source, sourcePath, targetPath }: PatchJob): Promise<Uint8Array> {
-  if (source.length === 0) {
+async function createByAddon({ sourcePath, targetPath }: PatchJob): Promise<Uint8Array> {
+  if ((await stat(sourcePath)).size === 0) {
     throw new ThemisError("DIFF_FAILED", "failed", "bsdiff makes no patch from an empty file");
   }
   const folder = await mkdtemp(join(tmpdir(), "themis-diff-"));

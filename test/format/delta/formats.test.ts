@@ -27,7 +27,14 @@ const target = Buffer.concat([
 ]);
 writeFileSync(at("source"), source);
 writeFileSync(at("target"), target);
-const job = { sourcePath: at("source"), targetPath: at("target"), source, target };
+const job = { sourcePath: at("source"), targetPath: at("target") };
+
+/** A job over other bytes. */
+function jobOf(old: Uint8Array, wanted: Uint8Array): typeof job {
+  writeFileSync(at("other-source"), old);
+  writeFileSync(at("other-target"), wanted);
+  return { sourcePath: at("other-source"), targetPath: at("other-target") };
+}
 
 function unpack(packed: Uint8Array, maxBytes: number): Buffer {
   const pieces = decodeBzip2(memorySource(packed), { start: 0, end: packed.length, maxBytes });
@@ -140,7 +147,7 @@ describe("BSDIFF", () => {
     { why: "a period", old: Buffer.from("ab".repeat(100_000)), new: Buffer.from("ba".repeat(120_000)) },
   ])("round trip of $why", async ({ old, new: wanted }) => {
     for (const algorithm of ["BSDIFF", "VCDIFF", "ZSTD_DICT"] as const) {
-      const patch = await createPatch({ ...job, algorithm, source: old, target: wanted });
+      const patch = await createPatch({ ...jobOf(old, wanted), algorithm });
       expect((await apply(algorithm, patch, old, wanted.length, wanted)).equals(wanted), algorithm).toBe(
         true,
       );
@@ -182,7 +189,7 @@ describe("VCDIFF", () => {
       ]),
     };
     for (const pair of [{ source, target }, large]) {
-      const patch = await createPatch({ ...job, algorithm: "VCDIFF", ...pair });
+      const patch = await createPatch({ ...jobOf(pair.source, pair.target), algorithm: "VCDIFF" });
       writeFileSync(at("vcdiff-source"), pair.source);
       writeFileSync(at("ours.vcdiff"), patch);
       const args = ["-d", "-D", "-R", "-f", "-B", "16777216", "-s", at("vcdiff-source")];
@@ -224,9 +231,7 @@ describe("ZSTD_DICT", () => {
   });
 
   it("refuses a cut, bytes behind the end, another source and another size", async () => {
-    const patch = Buffer.from(
-      await createPatch({ algorithm: "ZSTD_DICT", sourcePath: "", targetPath: "", source, target }),
-    );
+    const patch = Buffer.from(await createPatch({ ...job, algorithm: "ZSTD_DICT" }));
     for (const cut of [0, 3, 5, 8, patch.length - 1])
       await expect(apply("ZSTD_DICT", patch.subarray(0, cut))).rejects.toThrow(DeltaError);
     const code = (code: string) => expect.objectContaining({ code });
@@ -245,14 +250,7 @@ it.each(["BSDIFF", "ZSTD_DICT"] as const)(
       source: source.subarray(0, 3000),
       target: Buffer.concat([source.subarray(500, 2800), noise(60, 8)]),
     };
-    writeFileSync(at("small-source"), small.source);
-    writeFileSync(at("small-target"), small.target);
-    const patch = await createPatch({
-      algorithm,
-      sourcePath: at("small-source"),
-      targetPath: at("small-target"),
-      ...small,
-    });
+    const patch = await createPatch({ ...jobOf(small.source, small.target), algorithm });
     const targetSize = small.target.length;
     await fc.assert(
       fc.asyncProperty(
