@@ -4,7 +4,8 @@
  * Reading is synchronous, because a decoder asks for many small pieces; whoever must not be held up runs
  * it in a worker thread.
  */
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { NotRegular } from "./regular-file.ts";
 
 export type ByteSource = {
   /** In bytes. */
@@ -27,8 +28,13 @@ export function memorySource(bytes: Uint8Array): ByteSource {
 
 /** At most 4 MiB of the file in memory. @throws the system's error when the file cannot be opened or read */
 export function openFileSource(path: string): FileSource {
-  const file = openSync(path, "r");
-  const { size } = fstatSync(file);
+  const file = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+  const stat = fstatSync(file);
+  if (!stat.isFile()) {
+    closeSync(file);
+    throw new NotRegular(path);
+  }
+  const { size } = stat;
   const pages = new Map<number, Uint8Array>();
   const page = (index: number): Uint8Array => {
     const held = pages.get(index);

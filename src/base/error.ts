@@ -39,8 +39,8 @@ export class ThemisError<Code extends string = string> extends Error {
   }
 }
 
-/** The `code` of a Node system error ("ENOENT"), or undefined for anything else. */
+/** The `code` of a Node system error ("ENOENT"), or undefined for anything else, our own errors too. */
 export function systemCode(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !("code" in error)) return undefined;
+  if (!(error instanceof Error) || error instanceof ThemisError || !("code" in error)) return undefined;
   return typeof error.code === "string" ? error.code : undefined;
 }

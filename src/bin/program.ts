@@ -38,7 +38,7 @@ function foldExample(example: string): string {
 export function withGlobalOptions(program: Command): Command {
   return program
     .option("--json", "print one JSON document on stdout, for failures too")
-    .option("--quiet", "print errors only")
+    .option("--quiet", "print no progress and no notes")
     .option("--debug", "print stack traces");
 }
 
@@ -47,7 +47,10 @@ export function interruption(say: Reporter): AbortSignal {
   const controller = new AbortController();
   let asked = false;
   const stop = (): void => {
-    if (asked) process.exit(EXIT.interrupted);
+    if (asked) {
+      process.exitCode = say.failure(new DOMException("interrupted twice", "AbortError"));
+      process.exit();
+    }
     asked = true;
     say.note("stopping; once more to stop at once");
     controller.abort();
@@ -61,7 +64,8 @@ export async function runProgram(program: Command, say: Reporter, argv: readonly
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     // `themis-bundle inspect | head` closes the pipe early; that is no failure.
     if (error.code === "EPIPE") process.exit(EXIT.done);
-    throw error;
+    process.stderr.write(`OUTPUT_FAILED: the result cannot be printed (${error.code})\n`);
+    process.exit(EXIT.local);
   });
   say.options = {
     json: argv.includes("--json"),
@@ -101,9 +105,11 @@ function prepare(program: Command, say: Reporter): void {
 
 function usageStatus(error: CommanderError, say: Reporter): number {
   if (error.code === "commander.helpDisplayed" || error.code === "commander.version") return EXIT.done;
-  if (error.code === "commander.help") return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+  if (error.code === "commander.help" && error.exitCode === 0) return EXIT.done;
   if (say.options.json) {
-    say.failure(new ThemisError("USAGE", "usage", error.message.replace(/^error: /, "")));
+    const why =
+      error.code === "commander.help" ? "a command is missing" : error.message.replace(/^error: /, "");
+    say.failure(new ThemisError("USAGE", "usage", why, { hint: "--help names the commands" }));
   }
   return EXIT.usage;
 }

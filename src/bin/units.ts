@@ -12,9 +12,9 @@ export function size(bytes: number): string {
   return `${unit === 0 ? value : value.toFixed(value < 10 ? 2 : 1)} ${UNITS[unit]}`;
 }
 
-/** How much smaller `part` is than `whole`: "98.2 %" */
+/** How much smaller `part` is than `whole`: "98.2 %", or "nothing". */
 export function saved(part: number, whole: number): string {
-  return whole === 0 ? "-" : `${((1 - part / whole) * 100).toFixed(1)} %`;
+  return part >= whole ? "nothing" : `${((1 - part / whole) * 100).toFixed(1)} %`;
 }
 
 export function seconds(ms: number): string {

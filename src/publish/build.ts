@@ -14,7 +14,7 @@ import type { BuildProgress, BuildRequest, Previous } from "./build-request.ts";
 import { compare, removedFiles, sameTree } from "./compare-trees.ts";
 import { createDeltas, type DeltaOutcome } from "./deltas.ts";
 import { describeRelease } from "./describe-release.ts";
-import { localFailure, refuseUsedOutput, startFolder, takeName } from "./output-folder.ts";
+import { localFailure, refuseInside, refuseUsedOutput, startFolder, takeName } from "./output-folder.ts";
 import { PublishError } from "./publish-error.ts";
 import { checkRelease } from "./release.ts";
 import { packTargets } from "./targets.ts";
@@ -35,6 +35,7 @@ export async function build(request: BuildRequest, progress: BuildProgress = () 
     request.from.map(({ version }) => version),
   );
   await refuseUsedOutput(request.out);
+  await refuseInside(request.out, [request.root, ...request.from.map(({ root }) => root)]);
   const tree = await indexTree(request.root, request.signal);
   const previous = await indexPrevious(request, tree);
   const growing = await startFolder(request.out);
@@ -74,6 +75,7 @@ export async function planBuild(request: BuildRequest): Promise<{
     request.from.map(({ version }) => version),
   );
   await refuseUsedOutput(request.out);
+  await refuseInside(request.out, [request.root, ...request.from.map(({ root }) => root)]);
   const tree = await indexTree(request.root, request.signal);
   const previous = await indexPrevious(request, tree);
   return {

@@ -1,10 +1,11 @@
 /** A bundle folder opened again: its documents read, its assets compared with what the manifest says of them. */
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { readFile, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { sha256 } from "../base/digest.ts";
 import { systemCode } from "../base/error.ts";
+import { NotRegular, readRegularFile, TooLong } from "../base/regular-file.ts";
 import { PIECE_BYTES } from "../format/manifest/blob.ts";
 import {
   checkAgainstManifest,
@@ -72,9 +73,11 @@ async function checkPack(folder: string, pack: Pack, signal?: AbortSignal): Prom
     });
   };
   const path = join(folder, pack.asset);
-  const { size } = await stat(path).catch((cause: unknown) =>
+  const found = await stat(path).catch((cause: unknown) =>
     fail(`cannot be read (${systemCode(cause)})`, cause),
   );
+  if (!found.isFile()) fail("is not a regular file");
+  const { size } = found;
   if (size !== pack.size_bytes) fail(`has ${size} bytes, the manifest says ${pack.size_bytes}`);
   const whole = createHash("sha256");
   let piece = 0;
@@ -92,14 +95,11 @@ async function checkPack(folder: string, pack: Pack, signal?: AbortSignal): Prom
 async function readDocument(folder: string, name: string, maxBytes: number): Promise<Uint8Array | undefined> {
   const path = join(folder, name);
   try {
-    const { size } = await stat(path);
-    if (size > maxBytes)
-      throw new PublishError(
-        "BUNDLE_INCOMPLETE",
-        `${name} has ${size} bytes, more than the ${maxBytes} allowed`,
-      );
-    return await readFile(path);
+    return await readRegularFile(path, maxBytes);
   } catch (cause) {
+    if (cause instanceof NotRegular || cause instanceof TooLong) {
+      throw new PublishError("BUNDLE_INCOMPLETE", cause.message, { cause });
+    }
     if (systemCode(cause) === "ENOENT") return undefined;
     if (systemCode(cause) === undefined) throw cause;
     throw new PublishError("BUNDLE_MISSING", `${path} cannot be read (${systemCode(cause)})`, { cause });

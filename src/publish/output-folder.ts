@@ -2,8 +2,8 @@
  * The folder a bundle grows in: beside the output, under a name that no one takes for a bundle, until one rename
  * gives it its own.
  */
-import { mkdir, readdir, rename, rm } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+import { mkdir, readdir, realpath, rename, rm } from "node:fs/promises";
+import { basename, dirname, join, resolve, sep } from "node:path";
 import { systemCode } from "../base/error.ts";
 import { PublishError } from "./publish-error.ts";
 
@@ -17,6 +17,26 @@ export async function refuseUsedOutput(out: string): Promise<void> {
   throw new PublishError("OUTPUT_NOT_EMPTY", `the output folder ${out} is not empty`, {
     hint: "name a new folder, or remove this one",
   });
+}
+
+/** A bundle inside of a tree would be part of the next release. */
+export async function refuseInside(out: string, roots: readonly string[]): Promise<void> {
+  const real = await realOf(out);
+  for (const root of roots) {
+    const tree = await realpath(root).catch(() => resolve(root));
+    if (real !== tree && !real.startsWith(tree + sep)) continue;
+    throw new PublishError("OUTPUT_INSIDE_TREE", `the output folder ${out} lies in the tree ${root}`, {
+      hint: "name a folder outside of every tree",
+    });
+  }
+}
+
+/** Of what is not there yet: where it would be. */
+async function realOf(path: string): Promise<string> {
+  const full = resolve(path);
+  const real = await realpath(full).catch(() => undefined);
+  if (real !== undefined || dirname(full) === full) return real ?? full;
+  return join(await realOf(dirname(full)), basename(full));
 }
 
 export async function startFolder(out: string): Promise<string> {
@@ -55,7 +75,7 @@ function isAlive(pid: number): boolean {
 
 export async function takeName(growing: string, out: string): Promise<void> {
   try {
-    await rename(growing, out);
+    await rename(growing, resolve(out));
   } catch (cause) {
     throw new PublishError("OUTPUT_NOT_EMPTY", `${out} appeared while the bundle was built`, { cause });
   }

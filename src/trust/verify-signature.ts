@@ -61,11 +61,49 @@ export function verifySignature({ content, signature, anchors, now }: SignatureR
   };
 }
 
+/**
+ * That every signer named in it signed exactly this content. Says nothing of who they are: for a publisher
+ * who has no anchor at hand, never for a device.
+ *
+ * @throws TrustError
+ */
+export function checkSignedContent({
+  content,
+  signature,
+}: Pick<SignatureRequest, "content" | "signature">): void {
+  refuseLarge("SIGNATURE_TOO_LARGE", "signature", signature, MAX_SIGNATURE_BYTES);
+  const signed = refuseMalformed("SIGNATURE_MALFORMED", () => decodeSignedData(signature));
+  for (const signer of signed.signers) signerOf(signer, signed, content);
+}
+
 function verifySigner(
   signer: SignerInfo,
-  { certificates }: SignedData,
+  signed: SignedData,
   { content, anchors, now }: Omit<SignatureRequest, "signature">,
 ): SignerReport {
+  const certificate = signerOf(signer, signed, content);
+  const { anchor } = verifyCertificatePath({
+    signer: certificate,
+    intermediates: signed.certificates,
+    anchors,
+    now,
+  });
+  return {
+    subject: certificate.subject.text,
+    issuer: certificate.issuer.text,
+    serial: certificate.serial,
+    fingerprintSha256: sha256(certificate.der),
+    publicKeySha256: sha256(certificate.spki),
+    algorithm: algorithmName(signer.signatureAlgorithm),
+    notBefore: certificate.notBefore,
+    notAfter: certificate.notAfter,
+    anchor: anchor.subject,
+    signingTime: signer.signingTime,
+  };
+}
+
+/** The certificate whose key signed this content. */
+function signerOf(signer: SignerInfo, { certificates }: SignedData, content: Uint8Array): Certificate {
   const certificate = findSigner(signer, certificates);
   // RFC 5652, 5.6: the signature is over the attributes, the attributes hold the digest of the content.
   if (!isSignatureBy(certificate.spki, signer.signatureAlgorithm, signer.signedBytes, signer.signature)) {
@@ -84,24 +122,7 @@ function verifySigner(
       },
     });
   }
-  const { anchor } = verifyCertificatePath({
-    signer: certificate,
-    intermediates: certificates,
-    anchors,
-    now,
-  });
-  return {
-    subject: certificate.subject.text,
-    issuer: certificate.issuer.text,
-    serial: certificate.serial,
-    fingerprintSha256: sha256(certificate.der),
-    publicKeySha256: sha256(certificate.spki),
-    algorithm: algorithmName(signer.signatureAlgorithm),
-    notBefore: certificate.notBefore,
-    notAfter: certificate.notAfter,
-    anchor: anchor.subject,
-    signingTime: signer.signingTime,
-  };
+  return certificate;
 }
 
 /** RFC 5652, 5.3: by issuer and serial or by key identifier; two that fit would leave open who signed. */

@@ -7,7 +7,7 @@ import { ThemisError } from "../../base/error.ts";
 import { applyPatch, recognisePatch } from "../../format/delta/algorithm.ts";
 import { DiffPool } from "../../publish/diff/diff-pool.ts";
 import { command, type Tools } from "../program.ts";
-import { openInput, readInput } from "../trust-anchors.ts";
+import { openInput } from "../trust-anchors.ts";
 import { saved, size } from "../units.ts";
 import { parseAlgorithms } from "./algorithms.ts";
 import { type DiffFlags, parseDiffOptions, withDiffOptions } from "./diff-options.ts";
@@ -28,7 +28,7 @@ export function deltaCommand({ say, signal }: Tools): Command {
       .action(
         async (source: string, target: string, patch: string, options: DiffFlags & { algorithm: string }) => {
           const { algorithm } = options;
-          await Promise.all([readInput(source), readInput(target)]);
+          for (const path of [source, target]) openInput(path).close();
           const pool = new DiffPool({ jobs: 1, signal });
           try {
             const { winner, candidates } = await pool.diff({

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { checkPacks, openBundle } from "../../publish/bundle.ts";
 import { PublishError } from "../../publish/publish-error.ts";
+import { checkFreshness, NOTHING_TRUSTED } from "../../trust/verify-release.ts";
 import { verifySignature } from "../../trust/verify-signature.ts";
 import { command, type Tools } from "../program.ts";
 import { loadTrustAnchors } from "../trust-anchors.ts";
@@ -22,6 +23,7 @@ export function verifyCommand({ say, signal }: Tools): Command {
         anchors,
         now: new Date(),
       });
+      checkFreshness(bundle.manifest, { now: new Date(), trusted: NOTHING_TRUSTED, version: "" });
       await checkPacks(bundle, signal);
       const { product, version, packs } = bundle.manifest;
       say.result(

@@ -8,11 +8,13 @@
  * with one round of MD5, and a reader of two forms is one more thing to get wrong.
  */
 import { createPrivateKey, createPublicKey, type KeyObject, sign } from "node:crypto";
-import { readFile } from "node:fs/promises";
 import { promisify } from "node:util";
+import { readRegularFile } from "../../base/regular-file.ts";
 import { readPassphrase, type SecretSources } from "./pin.ts";
 import { SignError } from "./sign-error.ts";
 import { algorithmFor, digestOf, nodeKeyOptions, type RsaPadding, type Signer } from "./signer.ts";
+
+const MAX_KEY_BYTES = 64 * 1024;
 
 const signAsync = promisify(sign);
 
@@ -32,9 +34,15 @@ export async function openKeyFile(
 
 /** @throws SignError KEY_UNREADABLE, KEY_PASSPHRASE */
 async function readPrivateKey(path: string, secrets: SecretSources): Promise<KeyObject> {
+  // The key itself in place of its file's name must not reach a log.
+  if (/[\r\n]|PRIVATE KEY/.test(path)) {
+    throw new SignError("KEY_UNREADABLE", "--key takes the name of a file, it was given several lines", {
+      hint: "give the file's name and not what it holds; treat a key that was on a command line as known",
+    });
+  }
   let pem: string;
   try {
-    pem = await readFile(path, "utf8");
+    pem = (await readRegularFile(path, MAX_KEY_BYTES)).toString("latin1");
   } catch (cause) {
     throw new SignError("KEY_UNREADABLE", `the key file ${path} cannot be read`, { cause, facts: { path } });
   }
