@@ -57,6 +57,7 @@ function costsOfVcdiff(): void {
 const STATES: u32 = 16;
 /** States 1 to 5 were the best some time ago; the others wait to be, and the oldest gives way to the next. */
 const PROVEN: u32 = 6;
+const DECAY_LOG: u32 = 11;
 const AHEAD: u32 = 512;
 const RING: u32 = 1024;
 /** Of VCDIFF: a copy from the target reads the same window. xdelta3 reads windows of up to 16 MiB. */
@@ -80,12 +81,13 @@ let diagonals: usize = 0;
 let befores: usize = 0;
 /** The node that stands for its segment, once somebody needed one. */
 let owns: usize = 0;
-/** Where in the target it was last the best, or came in. */
+/** Of a proven state how much it made lately, of another one where in the target it came in. */
 let uses: usize = 0;
 /** Where the last copies began to read. */
 let near: usize = 0;
 let nearSlot: u32 = 0;
 let lastBest: u32 = 0;
+let decayed: u32 = 0;
 
 /** By the hash of five bytes, where the target had them last. */
 let recent: usize = 0;
@@ -133,6 +135,7 @@ export function openCover(
   memory.fill(near, 0, 16);
   nearSlot = 0;
   lastBest = 0;
+  decayed = 0;
   ring = near + 16;
   nodes = ring + <usize>RING * 8;
   ringHead = 0;
@@ -308,8 +311,11 @@ function addressBytes(there: u32): u32 {
   return distance < 128 ? 1 : distance < 16384 ? 2 : distance < 2097152 ? 3 : 4;
 }
 
-/** The best is a proven one; the result is where it is then. */
-function remember(best: u32): u32 {
+/**
+ * The best is a proven one; the result is where it is then. It makes `run` bytes, which count half after
+ * each DECAY bytes: what carried the last function is not given up for what fits a few bytes of it.
+ */
+function remember(best: u32, run: u32): u32 {
   let slot = best;
   if (best >= PROVEN) {
     slot = 1;
@@ -319,9 +325,15 @@ function remember(best: u32): u32 {
       set(array, slot, get(array, best));
       set(array, best, value);
     }
+    set(uses, slot, 0);
+    set(uses, best, at);
     if (lastBest == slot) lastBest = NOTHING;
   }
-  set(uses, slot, at);
+  if (at >> DECAY_LOG != decayed) {
+    decayed = at >> DECAY_LOG;
+    for (let s: u32 = 1; s < PROVEN; s++) set(uses, s, get(uses, s) >> 1);
+  }
+  set(uses, slot, get(uses, slot) + run);
   if (slot != lastBest && slot > 0) {
     set(near, nearSlot, sourceOf(get(begins, slot), get(diagonals, slot)));
     nearSlot = (nearSlot + 1) & 3;
@@ -378,7 +390,7 @@ function step(): void {
 
 /** The best state runs on without a difference, so nobody overtakes it; the others fall behind or come along. */
 function takeRun(state: u32, run: u32): void {
-  const best = remember(state);
+  const best = remember(state, run);
   const least = <i32>get(costs, best);
   const start = at;
   at += run;
@@ -438,7 +450,7 @@ function oneByte(): void {
     } else set(costs, s, get(costs, s) + NEVER);
   }
   at++;
-  settle(remember(bestState()));
+  settle(remember(bestState(), 1));
 }
 
 /** Who is further behind than a change costs has changed from the best. */
