@@ -9,6 +9,7 @@
  */
 import { ThemisError } from "../base/error.ts";
 import { exitStatus, isAbort } from "./exit-status.ts";
+import { hintFor } from "./hints.ts";
 import { seconds, size } from "./units.ts";
 
 export type ReporterOptions = { readonly json: boolean; readonly quiet: boolean; readonly debug: boolean };
@@ -146,11 +147,11 @@ function describe(error: unknown): {
       code: "INTERRUPTED",
       kind: "failed",
       message: "interrupted",
-      hint: "the same command again goes on from here",
+      hint: "run the same command again",
     };
   }
   if (error instanceof ThemisError) {
-    const { code, kind, message, hint, facts } = error;
+    const { code, kind, message, hint = hintFor(error.code), facts } = error;
     return { code, kind, message, ...(hint && { hint }), ...(Object.keys(facts).length > 0 && { facts }) };
   }
   const code = error instanceof Error && "code" in error ? String(error.code) : "INTERNAL";

@@ -1,0 +1,30 @@
+/** What to do next, by code, where the place that failed could not know better. */
+const HINTS: Readonly<Record<string, string>> = {
+  TREE_UNSUPPORTED:
+    "rename or leave out that entry: a release holds files, folders and symlinks inside of it",
+  PATH_UNSAFE: "rename that entry: names must mean the same on every system that may install them",
+  TREE_CHANGED: "build again when nothing writes to the trees",
+  JSON_MALFORMED: "the file is not what a build wrote; build or fetch it again",
+  DOCUMENT_INVALID: "the file is not what a build wrote; build or fetch it again",
+  BUNDLE_INCOMPLETE: "copy the bundle again from where it was built, or build it again",
+  DIGEST_MISMATCH: "signature and manifest are of two releases, or one of them was changed; fetch both again",
+  SIGNATURE_INVALID: "do not install this; ask the publisher by another way",
+  SIGNATURE_MALFORMED:
+    "the source may have answered with another page; look at what it serves as manifest.json.p7s",
+  CERTIFICATE_PATH: "the anchor that is pinned did not issue this signer; check --trust-anchor",
+  PRODUCT_MISMATCH: "check --source; each product has a page of its own",
+  SOURCE_STATUS: "open the address in a browser: the page may have moved, or want a login",
+  SOURCE_UNREACHABLE: "check the address and the network; nothing was changed",
+  TRANSFER_INTERRUPTED: "run it again: what has come and was proven is kept",
+  TRANSFER_DIGEST_MISMATCH: "the source or a proxy holds other bytes than were signed; nothing was changed",
+  FILE_UNREADABLE: "check the name and the rights",
+  ROOT_UNSAFE: "put a real folder in its place",
+  STATE_CORRUPT: "move ROOT/.themis away and run themis-fetch update: files that are right are kept",
+  STATE_UNREADABLE: "run as the user that installed",
+  DIFF_TOO_LARGE: "allow more with --memory, or use --algorithm zstd-dict",
+  OUTPUT_FAILED: "free the disk or name another folder",
+};
+
+export function hintFor(code: string): string | undefined {
+  return HINTS[code];
+}
