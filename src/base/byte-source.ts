@@ -4,8 +4,8 @@
  * Reading is synchronous, because a decoder asks for many small pieces; whoever must not be held up runs
  * it in a worker thread.
  */
-import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
-import { NotRegular } from "./regular-file.ts";
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { openRegularFileSync } from "./input-file.ts";
 
 export type ByteSource = {
   /** In bytes. */
@@ -26,15 +26,9 @@ export function memorySource(bytes: Uint8Array): ByteSource {
   };
 }
 
-/** At most 4 MiB of the file in memory. @throws the system's error when the file cannot be opened or read */
+/** At most 4 MiB of the file in memory. @throws InputError; the system's error when it cannot be opened or read */
 export function openFileSource(path: string): FileSource {
-  const file = openSync(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
-  const stat = fstatSync(file);
-  if (!stat.isFile()) {
-    closeSync(file);
-    throw new NotRegular(path);
-  }
-  const { size } = stat;
+  const { file, size } = openRegularFileSync(path);
   const pages = new Map<number, Uint8Array>();
   const page = (index: number): Uint8Array => {
     const held = pages.get(index);

@@ -39,8 +39,22 @@ export class ThemisError<Code extends string = string> extends Error {
   }
 }
 
-/** The `code` of a Node system error ("ENOENT"), or undefined for anything else, our own errors too. */
+/** The same failure with the next step for this caller, by its code; anything else is returned as it is. */
+export function withHint(error: unknown, hints: Readonly<Record<string, string>>): unknown {
+  if (!(error instanceof ThemisError)) return error;
+  const hint = hints[error.code];
+  if (hint === undefined) return error;
+  const { code, kind, message, facts, area } = error;
+  return new ThemisError(code, kind, message, { facts, area, hint, cause: error });
+}
+
+/**
+ * The `code` of a Node system error ("ENOENT"), or undefined for anything else.
+ *
+ * Our own errors have codes too; one that is taken for the system's becomes "cannot be read (OUR_CODE)".
+ */
 export function systemCode(error: unknown): string | undefined {
-  if (!(error instanceof Error) || error instanceof ThemisError || !("code" in error)) return undefined;
+  if (error instanceof ThemisError) return undefined;
+  if (!(error instanceof Error) || !("code" in error)) return undefined;
   return typeof error.code === "string" ? error.code : undefined;
 }

@@ -11,7 +11,6 @@ const HINTS: Readonly<Record<string, string>> = {
   SIGNATURE_INVALID: "do not install this; ask the publisher by another way",
   SIGNATURE_MALFORMED:
     "the source may have answered with another page; look at what it serves as manifest.json.p7s",
-  CERTIFICATE_PATH: "the anchor that is pinned did not issue this signer; check --trust-anchor",
   PRODUCT_MISMATCH: "check --source; each product has a page of its own",
   SOURCE_STATUS: "open the address in a browser: the page may have moved, or want a login",
   SOURCE_UNREACHABLE: "check the address and the network; nothing was changed",

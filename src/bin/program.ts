@@ -38,7 +38,7 @@ function foldExample(example: string): string {
 export function withGlobalOptions(program: Command): Command {
   return program
     .option("--json", "print one JSON document on stdout, for failures too")
-    .option("--quiet", "print no progress and no notes")
+    .option("--quiet", "errors only; what is asked for (inspect, list, status) is still shown")
     .option("--debug", "print stack traces");
 }
 
@@ -47,10 +47,7 @@ export function interruption(say: Reporter): AbortSignal {
   const controller = new AbortController();
   let asked = false;
   const stop = (): void => {
-    if (asked) {
-      process.exitCode = say.failure(new DOMException("interrupted twice", "AbortError"));
-      process.exit();
-    }
+    if (asked) process.exit(say.failure(new DOMException("interrupted", "AbortError")));
     asked = true;
     say.note("stopping; once more to stop at once");
     controller.abort();
@@ -64,7 +61,7 @@ export async function runProgram(program: Command, say: Reporter, argv: readonly
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     // `themis-bundle inspect | head` closes the pipe early; that is no failure.
     if (error.code === "EPIPE") process.exit(EXIT.done);
-    process.stderr.write(`OUTPUT_FAILED: the result cannot be printed (${error.code})\n`);
+    say.unwritable(error);
     process.exit(EXIT.local);
   });
   say.options = {
@@ -72,17 +69,22 @@ export async function runProgram(program: Command, say: Reporter, argv: readonly
     quiet: argv.includes("--quiet"),
     debug: argv.includes("--debug"),
   };
-  prepare(program, say);
+  const shown = prepare(program, say);
   try {
+    refuseSecrets(argv);
     await program.parseAsync([...argv], { from: "user" });
   } catch (error) {
-    if (error instanceof CommanderError) process.exitCode = usageStatus(error, say);
+    if (error instanceof CommanderError) process.exitCode = usageStatus(error, say, shown.text);
     else process.exitCode = say.failure(error);
   }
 }
 
 /** Global options may stand before or behind the command, and every level refuses with our status. */
-function prepare(program: Command, say: Reporter): void {
+function prepare(program: Command, say: Reporter, shown = { text: "" }): { text: string } {
+  refuseTwice(program);
+  program.hook("preAction", (_, action) => {
+    say.silent = say.options.quiet && ACTIONS.has(action.name()) && !action.opts().dryRun;
+  });
   // `build --version V` is the release's version; the program's own stands before the command.
   program
     .enablePositionalOptions()
@@ -90,6 +92,11 @@ function prepare(program: Command, say: Reporter): void {
     .configureOutput({
       writeErr: (text) => {
         if (!say.options.json) process.stderr.write(text);
+      },
+      // Help and version; with --json stdout is for one document.
+      writeOut: (text) => {
+        if (say.options.json) shown.text += text;
+        else process.stdout.write(text);
       },
     });
   program.configureHelp({
@@ -99,19 +106,62 @@ function prepare(program: Command, say: Reporter): void {
   });
   for (const child of program.commands) {
     withGlobalOptions(child);
-    prepare(child, say);
+    prepare(child, say, shown);
+  }
+  return shown;
+}
+
+/** Of `--key a --key b` one would be forgotten, and nobody would say which. */
+function refuseTwice(program: Command): void {
+  const given = new Set<string>();
+  for (const option of program.options) {
+    const takesOne = (option.required || option.optional) && option.parseArg !== (repeated as unknown);
+    if (!takesOne) continue;
+    program.on(`option:${option.name()}`, () => {
+      if (given.has(option.name())) {
+        throw new ThemisError("USAGE", "usage", `${option.long} is given twice, and only one can count`, {
+          hint: `give ${option.long} once`,
+        });
+      }
+      given.add(option.name());
+    });
   }
 }
 
-function usageStatus(error: CommanderError, say: Reporter): number {
-  if (error.code === "commander.helpDisplayed" || error.code === "commander.version") return EXIT.done;
-  if (error.code === "commander.help" && error.exitCode === 0) return EXIT.done;
-  if (say.options.json) {
-    const why =
-      error.code === "commander.help" ? "a command is missing" : error.message.replace(/^error: /, "");
-    say.failure(new ThemisError("USAGE", "usage", why, { hint: "--help names the commands" }));
+/** Messages repeat arguments, and logs keep messages: a key among the arguments stops here. */
+function refuseSecrets(argv: readonly string[]): void {
+  if (!argv.some((argument) => argument.includes("PRIVATE KEY-----"))) return;
+  throw new ThemisError(
+    "KEY_UNREADABLE",
+    "usage",
+    "an argument holds a private key, not the name of its file",
+    {
+      hint: "give --key key.pem; this key has been on a command line, so think about making a new one",
+    },
+  );
+}
+
+/** Commands that are asked for what they do; the others for what they say. */
+const ACTIONS = new Set([
+  ...["keygen", "build", "sign", "verify", "publish", "create", "apply"],
+  ...["update", "download", "rollback"],
+]);
+
+function usageStatus(error: CommanderError, say: Reporter, shown: string): number {
+  if (error.code === "commander.version") {
+    if (say.options.json) say.result({ version: shown.trim() }, "");
+    return EXIT.done;
   }
-  return EXIT.usage;
+  if (say.options.json) {
+    const isHelp = error.code.startsWith("commander.help");
+    const message = isHelp ? "no command was given, and help is text" : error.message.replace(/^error: /, "");
+    return say.failure(
+      new ThemisError("USAGE", "usage", message, isHelp ? { hint: "--help without --json shows it" } : {}),
+    );
+  }
+  const asked =
+    error.code === "commander.helpDisplayed" || (error.code === "commander.help" && error.exitCode === 0);
+  return asked ? EXIT.done : EXIT.usage;
 }
 
 /** @throws ThemisError USAGE */

@@ -7,7 +7,7 @@
  * With --json stdout holds exactly one JSON document, for failures too. A progress bar appears only on
  * a terminal; without one there is a line every ten seconds at the most.
  */
-import { ThemisError } from "../base/error.ts";
+import { systemCode, ThemisError } from "../base/error.ts";
 import { exitStatus, isAbort } from "./exit-status.ts";
 import { hintFor } from "./hints.ts";
 import { seconds, size } from "./units.ts";
@@ -34,6 +34,9 @@ export class Reporter {
   #label = "";
   #lastMs = 0;
   #barShown = false;
+  /** The command is asked for what it does, and --quiet for no word about it. */
+  silent = false;
+  #answered = false;
 
   constructor(program: string) {
     this.#program = program;
@@ -42,9 +45,21 @@ export class Reporter {
   /** The one answer of a command: `value` with --json, `text` without. */
   result(value: unknown, text: string): void {
     this.#clearBar();
-    process.stdout.write(
-      this.options.json ? `${JSON.stringify(value, jsonValue, 2)}\n` : text === "" ? "" : `${text}\n`,
-    );
+    if (this.options.json) this.#document(value);
+    else if (!this.silent && text !== "") process.stdout.write(`${text}\n`);
+  }
+
+  /** The first is the answer; a second Ctrl-C while it is printed adds none. */
+  #document(value: unknown): void {
+    if (this.#answered) return;
+    this.#answered = true;
+    process.stdout.write(`${JSON.stringify(value, jsonValue, 2)}\n`);
+  }
+
+  /** stdout is gone, so one line on stderr is all that is left. */
+  unwritable(error: unknown): void {
+    const why = systemCode(error) ?? String(error);
+    process.stderr.write(`${this.#program}: OUTPUT_FAILED: stdout cannot be written (${why})\n`);
   }
 
   /** Something a person should know and a program need not. */
@@ -64,7 +79,7 @@ export class Reporter {
     this.#clearBar();
     const status = exitStatus(error);
     const said = describe(error);
-    if (this.options.json) process.stdout.write(`${JSON.stringify({ error: said }, jsonValue, 2)}\n`);
+    if (this.options.json) this.#document({ error: said });
     else {
       process.stderr.write(`${this.#program}: ${this.#paint("31", said.code)}: ${said.message}\n`);
       if (said.hint) process.stderr.write(`hint: ${said.hint}\n`);

@@ -1,20 +1,20 @@
 import { type FileSource, openFileSource } from "../base/byte-source.ts";
 import { systemCode, ThemisError } from "../base/error.ts";
-import { readRegularFile } from "../base/regular-file.ts";
+import { InputError, readRegularFile } from "../base/input-file.ts";
 import { readTrustAnchors, type TrustAnchor } from "../trust/anchor.ts";
 
-/** @throws ThemisError FILE_UNREADABLE; TrustError ANCHOR_MALFORMED */
+/** As large as the largest document; certificates and anchors are far smaller. */
+const MAX_INPUT_BYTES = 16 << 20;
+
+/** @throws ThemisError FILE_UNREADABLE, InputError; TrustError ANCHOR_MALFORMED */
 export async function loadTrustAnchors(path: string): Promise<TrustAnchor[]> {
   return readTrustAnchors(await readInput(path));
 }
 
-/** Certificates, signatures, manifests: more than any of them may have. */
-const MAX_INPUT_BYTES = 32 * 2 ** 20;
-
 /** A file that the person named: not being there is a usage error. @throws ThemisError FILE_UNREADABLE */
-export async function readInput(path: string): Promise<Buffer> {
+export async function readInput(path: string, maxBytes = MAX_INPUT_BYTES): Promise<Buffer> {
   try {
-    return await readRegularFile(path, MAX_INPUT_BYTES);
+    return await readRegularFile(path, maxBytes);
   } catch (cause) {
     throw unreadable(path, cause);
   }
@@ -30,6 +30,11 @@ export function openInput(path: string): FileSource {
 }
 
 function unreadable(path: string, cause: unknown): ThemisError {
-  const why = systemCode(cause) ?? (cause instanceof Error ? cause.message : String(cause));
-  return new ThemisError("FILE_UNREADABLE", "usage", `${path} cannot be read (${why})`, { cause });
+  if (cause instanceof InputError) {
+    const { code, message, facts, hint } = cause;
+    return new ThemisError(code, "usage", message, { cause, facts, ...(hint && { hint }) });
+  }
+  return new ThemisError("FILE_UNREADABLE", "usage", `${path} cannot be read (${systemCode(cause)})`, {
+    cause,
+  });
 }

@@ -12,9 +12,10 @@ export function size(bytes: number): string {
   return `${unit === 0 ? value : value.toFixed(value < 10 ? 2 : 1)} ${UNITS[unit]}`;
 }
 
-/** How much smaller `part` is than `whole`: "98.2 %", or "nothing". */
+/** How much smaller `part` is than `whole`: "98.2 %", or "nothing"; " saved" may follow either. */
 export function saved(part: number, whole: number): string {
-  return part >= whole ? "nothing" : `${((1 - part / whole) * 100).toFixed(1)} %`;
+  const percent = whole > 0 ? ((1 - part / whole) * 100).toFixed(1) : "0.0";
+  return Number(percent) > 0 ? `${percent} %` : "nothing";
 }
 
 export function seconds(ms: number): string {

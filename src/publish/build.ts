@@ -14,7 +14,13 @@ import type { BuildProgress, BuildRequest, Previous } from "./build-request.ts";
 import { compare, removedFiles, sameTree } from "./compare-trees.ts";
 import { createDeltas, type DeltaOutcome } from "./deltas.ts";
 import { describeRelease } from "./describe-release.ts";
-import { localFailure, refuseInside, refuseUsedOutput, startFolder, takeName } from "./output-folder.ts";
+import {
+  localFailure,
+  refuseOutputInTree,
+  refuseUsedOutput,
+  startFolder,
+  takeName,
+} from "./output-folder.ts";
 import { PublishError } from "./publish-error.ts";
 import { checkRelease } from "./release.ts";
 import { packTargets } from "./targets.ts";
@@ -34,8 +40,8 @@ export async function build(request: BuildRequest, progress: BuildProgress = () 
     request.release,
     request.from.map(({ version }) => version),
   );
+  await refuseOutputInTree(request.out, [request.root, ...request.from.map(({ root }) => root)]);
   await refuseUsedOutput(request.out);
-  await refuseInside(request.out, [request.root, ...request.from.map(({ root }) => root)]);
   const tree = await indexTree(request.root, request.signal);
   const previous = await indexPrevious(request, tree);
   const growing = await startFolder(request.out);
@@ -74,8 +80,8 @@ export async function planBuild(request: BuildRequest): Promise<{
     request.release,
     request.from.map(({ version }) => version),
   );
+  await refuseOutputInTree(request.out, [request.root, ...request.from.map(({ root }) => root)]);
   await refuseUsedOutput(request.out);
-  await refuseInside(request.out, [request.root, ...request.from.map(({ root }) => root)]);
   const tree = await indexTree(request.root, request.signal);
   const previous = await indexPrevious(request, tree);
   return {

@@ -1,11 +1,9 @@
 /** A bundle folder opened again: its documents read, its assets compared with what the manifest says of them. */
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { sha256 } from "../base/digest.ts";
-import { systemCode } from "../base/error.ts";
-import { NotRegular, readRegularFile, TooLong } from "../base/regular-file.ts";
+import { systemCode, withHint } from "../base/error.ts";
+import { InputError, openRegularFile, readRegularFile } from "../base/input-file.ts";
 import { PIECE_BYTES } from "../format/manifest/blob.ts";
 import {
   checkAgainstManifest,
@@ -26,13 +24,16 @@ export type OpenBundle = {
 
 const MAX_SIGNATURE_BYTES = 64 * 1024;
 
+const BUILD_AGAIN =
+  "the bundle was changed after it was built: build it again, or copy it again from where it was built";
+
 /** @throws PublishError BUNDLE_MISSING, BUNDLE_INCOMPLETE; JsonError, DocumentError, PathError */
 export async function openBundle(folder: string): Promise<OpenBundle> {
   const manifestBytes = await readDocument(folder, "manifest.json", manifestKind.maxBytes);
   if (!manifestBytes) {
     throw new PublishError("BUNDLE_MISSING", `there is no bundle in ${folder}: it holds no manifest.json`);
   }
-  const manifest = decodeManifest(manifestBytes);
+  const manifest = readable(() => decodeManifest(manifestBytes));
   const deltaManifests: DeltaManifest[] = [];
   for (const reference of manifest.delta_manifests) {
     const bytes = await readDocument(folder, reference.asset, reference.size_bytes);
@@ -40,9 +41,10 @@ export async function openBundle(folder: string): Promise<OpenBundle> {
       throw new PublishError(
         "BUNDLE_INCOMPLETE",
         `${reference.asset} is missing or differs from what the manifest says`,
+        { facts: { asset: reference.asset }, hint: BUILD_AGAIN },
       );
     }
-    const document = decodeDeltaManifest(bytes);
+    const document = readable(() => decodeDeltaManifest(bytes));
     checkAgainstManifest(document, reference.from_version, manifest);
     deltaManifests.push(document);
   }
@@ -70,26 +72,43 @@ async function checkPack(folder: string, pack: Pack, signal?: AbortSignal): Prom
     throw new PublishError("BUNDLE_INCOMPLETE", `${pack.asset} ${why}`, {
       cause,
       facts: { asset: pack.asset },
+      hint: BUILD_AGAIN,
     });
   };
-  const path = join(folder, pack.asset);
-  const found = await stat(path).catch((cause: unknown) =>
-    fail(`cannot be read (${systemCode(cause)})`, cause),
+  const { file, size } = await openRegularFile(join(folder, pack.asset)).catch((cause: unknown) =>
+    fail(
+      cause instanceof InputError ? "is not a regular file" : `cannot be read (${systemCode(cause)})`,
+      cause,
+    ),
   );
-  if (!found.isFile()) fail("is not a regular file");
-  const { size } = found;
-  if (size !== pack.size_bytes) fail(`has ${size} bytes, the manifest says ${pack.size_bytes}`);
-  const whole = createHash("sha256");
-  let piece = 0;
-  for await (const chunk of createReadStream(path, {
-    highWaterMark: PIECE_BYTES,
-    ...(signal && { signal }),
-  })) {
-    if (sha256(chunk as Buffer) !== pack.pieces[piece]) fail(`differs from the manifest in piece ${piece}`);
-    whole.update(chunk as Buffer);
-    piece++;
+  try {
+    if (size !== pack.size_bytes) fail(`has ${size} bytes, the manifest says ${pack.size_bytes}`);
+    const whole = createHash("sha256");
+    let piece = 0;
+    for await (const chunk of file.createReadStream({
+      highWaterMark: PIECE_BYTES,
+      // Never a byte more than was promised, even when the file grows.
+      end: pack.size_bytes - 1,
+      autoClose: false,
+      ...(signal && { signal }),
+    })) {
+      if (sha256(chunk as Buffer) !== pack.pieces[piece]) fail(`differs from the manifest in piece ${piece}`);
+      whole.update(chunk as Buffer);
+      piece++;
+    }
+    if (whole.digest("hex") !== pack.sha256_hash) fail("differs from the digest in the manifest");
+  } finally {
+    await file.close();
   }
-  if (whole.digest("hex") !== pack.sha256_hash) fail("differs from the digest in the manifest");
+}
+
+/** What cannot be read in a bundle was not written by `build`. */
+function readable<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw withHint(error, { JSON_MALFORMED: BUILD_AGAIN, JSON_NOT_CANONICAL: BUILD_AGAIN });
+  }
 }
 
 async function readDocument(folder: string, name: string, maxBytes: number): Promise<Uint8Array | undefined> {
@@ -97,10 +116,12 @@ async function readDocument(folder: string, name: string, maxBytes: number): Pro
   try {
     return await readRegularFile(path, maxBytes);
   } catch (cause) {
-    if (cause instanceof NotRegular || cause instanceof TooLong) {
-      throw new PublishError("BUNDLE_INCOMPLETE", cause.message, { cause });
-    }
     if (systemCode(cause) === "ENOENT") return undefined;
+    if (cause instanceof InputError) {
+      const why =
+        cause.code === "FILE_TOO_LARGE" ? `has more than ${maxBytes} bytes` : "is not a regular file";
+      throw new PublishError("BUNDLE_INCOMPLETE", `${name} ${why}`, { cause, hint: BUILD_AGAIN });
+    }
     if (systemCode(cause) === undefined) throw cause;
     throw new PublishError("BUNDLE_MISSING", `${path} cannot be read (${systemCode(cause)})`, { cause });
   }

@@ -2,7 +2,7 @@
  * The folder a bundle grows in: beside the output, under a name that no one takes for a bundle, until one rename
  * gives it its own.
  */
-import { mkdir, readdir, realpath, rename, rm } from "node:fs/promises";
+import { mkdir, readdir, realpath, rename, rm, rmdir } from "node:fs/promises";
 import { basename, dirname, join, resolve, sep } from "node:path";
 import { systemCode } from "../base/error.ts";
 import { PublishError } from "./publish-error.ts";
@@ -12,31 +12,52 @@ export async function refuseUsedOutput(out: string): Promise<void> {
     if ((await readdir(out)).length === 0) return;
   } catch (cause) {
     if (systemCode(cause) === "ENOENT") return;
-    throw new PublishError("OUTPUT_NOT_EMPTY", `${out} is there and is not an empty folder`, { cause });
+    if (systemCode(cause) !== "ENOTDIR") {
+      throw new PublishError(
+        "OUTPUT_FAILED",
+        `the output folder ${out} cannot be read (${systemCode(cause)})`,
+        {
+          cause,
+        },
+      );
+    }
+    throw new PublishError("OUTPUT_NOT_EMPTY", `${out} is there and is not a folder`, {
+      cause,
+      hint: "name a new folder",
+    });
   }
   throw new PublishError("OUTPUT_NOT_EMPTY", `the output folder ${out} is not empty`, {
     hint: "name a new folder, or remove this one",
   });
 }
 
-/** A bundle inside of a tree would be part of the next release. */
-export async function refuseInside(out: string, roots: readonly string[]): Promise<void> {
-  const real = await realOf(out);
-  for (const root of roots) {
-    const tree = await realpath(root).catch(() => resolve(root));
-    if (real !== tree && !real.startsWith(tree + sep)) continue;
-    throw new PublishError("OUTPUT_INSIDE_TREE", `the output folder ${out} lies in the tree ${root}`, {
-      hint: "name a folder outside of every tree",
+/**
+ * A bundle that grows inside of a tree would be released by the next build.
+ *
+ * Links are followed first: "out -> tree/sub" is inside of the tree, whatever its name says.
+ */
+export async function refuseOutputInTree(out: string, trees: readonly string[]): Promise<void> {
+  const place = await placeOf(out);
+  for (const tree of trees) {
+    const root = await placeOf(tree);
+    if (place !== root && !place.startsWith(root.endsWith(sep) ? root : `${root}${sep}`)) continue;
+    throw new PublishError("OUTPUT_IN_TREE", `the output folder ${out} lies inside of the tree ${tree}`, {
+      facts: { out: place, tree: root },
+      hint: "name a folder beside the tree",
     });
   }
 }
 
-/** Of what is not there yet: where it would be. */
-async function realOf(path: string): Promise<string> {
+/** Where a path leads, even when its last names do not exist yet. */
+async function placeOf(path: string): Promise<string> {
   const full = resolve(path);
-  const real = await realpath(full).catch(() => undefined);
-  if (real !== undefined || dirname(full) === full) return real ?? full;
-  return join(await realOf(dirname(full)), basename(full));
+  try {
+    return await realpath(full);
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    const above = dirname(full);
+    return above === full ? full : join(await placeOf(above), basename(full));
+  }
 }
 
 export async function startFolder(out: string): Promise<string> {
@@ -75,10 +96,25 @@ function isAlive(pid: number): boolean {
 
 export async function takeName(growing: string, out: string): Promise<void> {
   try {
-    await rename(growing, resolve(out));
+    if ((await placeOf(out)) === (await placeOf("."))) await moveInto(growing, out);
+    else await rename(growing, resolve(out));
   } catch (cause) {
+    const code = systemCode(cause);
+    if (code !== "ENOTEMPTY" && code !== "EEXIST" && code !== "ENOTDIR") {
+      throw new PublishError("OUTPUT_FAILED", `the bundle cannot take the name ${out} (${code})`, { cause });
+    }
     throw new PublishError("OUTPUT_NOT_EMPTY", `${out} appeared while the bundle was built`, { cause });
   }
+}
+
+/**
+ * The folder that we and the person's shell stand in cannot be replaced under our feet, so it is filled;
+ * manifest.json comes last, because without it nobody takes a folder for a bundle.
+ */
+async function moveInto(growing: string, out: string): Promise<void> {
+  const names = (await readdir(growing)).filter((name) => name !== "manifest.json");
+  for (const name of [...names, "manifest.json"]) await rename(join(growing, name), join(out, name));
+  await rmdir(growing);
 }
 
 export function localFailure(error: unknown, out: string): unknown {

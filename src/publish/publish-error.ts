@@ -11,7 +11,7 @@ const kinds = {
   FROM_VERSION: ["usage", "general"],
   RELEASE_INVALID: ["usage", "general"],
   OUTPUT_NOT_EMPTY: ["usage", "general"],
-  OUTPUT_INSIDE_TREE: ["usage", "general"],
+  OUTPUT_IN_TREE: ["usage", "general"],
   OUTPUT_FAILED: ["failed", "local"],
   BUNDLE_MISSING: ["usage", "general"],
   BUNDLE_INCOMPLETE: ["refused", "general"],

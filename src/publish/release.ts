@@ -66,6 +66,7 @@ export function checkRelease(release: ReleaseFacts, fromVersions: readonly strin
       });
     }
   }
+  checkGrammar(release);
   for (const [index, from] of fromVersions.entries()) {
     requireName("--from", from, VERSION);
     if (from === release.version) {
@@ -74,6 +75,51 @@ export function checkRelease(release: ReleaseFacts, fromVersions: readonly strin
     if (fromVersions.indexOf(from) !== index)
       throw new PublishError("FROM_VERSION", `--from ${from} is given twice`);
   }
+}
+
+/** git check-ref-format(1), without what a URL would have to escape. */
+const TAG = /^(?!.*(\.\.|\/\/|\/\.|\.lock(\/|$)))[A-Za-z0-9_][A-Za-z0-9._/+-]*(?<![./])$/;
+/** "themis-storage >=1.4.0,<2.0.0": a name, a space, conditions that all hold. */
+const DEPENDENCY =
+  /^[A-Za-z0-9][A-Za-z0-9._-]{0,63} (>=|<=|>|<|=|\^|~)?[A-Za-z0-9][A-Za-z0-9._+-]*(, ?(>=|<=|>|<|=|\^|~)?[A-Za-z0-9][A-Za-z0-9._+-]*)*$/;
+
+function checkGrammar({ tagName, dependencies, minUpgradeFrom, version }: ReleaseFacts): void {
+  if (tagName !== "" && (tagName.length > 255 || !TAG.test(tagName))) {
+    throw new PublishError("RELEASE_INVALID", `--tag ${JSON.stringify(tagName)} is not a name git takes`, {
+      hint: `letters, digits, ".", "-", "_" and "/", without "..", such as v1.5.0`,
+    });
+  }
+  for (const dependency of dependencies) {
+    if (dependency.length <= 255 && DEPENDENCY.test(dependency)) continue;
+    throw new PublishError(
+      "RELEASE_INVALID",
+      `--dependency ${JSON.stringify(dependency)} is not a name and a range of versions`,
+      { hint: 'such as "themis-storage >=1.4.0,<2.0.0"' },
+    );
+  }
+  if (minUpgradeFrom === "") return;
+  requireName("--min-upgrade-from", minUpgradeFrom, VERSION);
+  const [least, own] = [fieldsOf(minUpgradeFrom), fieldsOf(version)];
+  if (least && own && isAbove(least, own)) {
+    throw new PublishError(
+      "RELEASE_INVALID",
+      `--min-upgrade-from ${minUpgradeFrom} is above the version ${version} that is being built`,
+      { hint: "name the oldest version that may update directly to this one" },
+    );
+  }
+}
+
+/** undefined where versions are not numbers: then nobody can say which is above. */
+function fieldsOf(version: string): readonly number[] | undefined {
+  return /^v?\d+(\.\d+)*$/.test(version) ? version.replace(/^v/, "").split(".").map(Number) : undefined;
+}
+
+function isAbove(a: readonly number[], b: readonly number[]): boolean {
+  for (let i = 0; i < Math.max(a.length, b.length); i++) {
+    const [left, right] = [a[i] ?? 0, b[i] ?? 0];
+    if (left !== right) return left > right;
+  }
+  return false;
 }
 
 /** Any date a person writes, as RFC 3339 in UTC with seconds. */

@@ -8,7 +8,7 @@
 import { lstat, readdir, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { sha256, sha256OfFile } from "../base/digest.ts";
-import { systemCode } from "../base/error.ts";
+import { systemCode, withHint } from "../base/error.ts";
 import { mapInOrder } from "../base/parallel.ts";
 import { collisionKey, type RelativePath, relativePath, resolveInside } from "../base/relative-path.ts";
 import type { TargetType } from "../format/manifest/manifest.ts";
@@ -53,14 +53,24 @@ async function listTree(root: string): Promise<RelativePath[]> {
         throw new PublishError(
           "TREE_UNSUPPORTED",
           `a name in ${join(root, folder)} is not UTF-8: ${JSON.stringify(name)}`,
+          { hint: "rename it; devices on other systems could not create it" },
         );
       }
-      const path = relativePath(folder === "" ? name : `${folder}/${name}`);
+      const path = pathInTree(folder === "" ? name : `${folder}/${name}`);
       found.push(path);
       if (entry.isDirectory()) pending.push(path);
     }
   }
   return found;
+}
+
+/** A name that is fine here and means something else on another system. @throws ThemisError PATH_UNSAFE */
+function pathInTree(path: string): RelativePath {
+  try {
+    return relativePath(path);
+  } catch (error) {
+    throw withHint(error, { PATH_UNSAFE: "rename it in the tree; not every system could hold that name" });
+  }
 }
 
 async function listFolder(root: string, folder: string) {
@@ -86,6 +96,7 @@ function refuseClashes(paths: readonly string[]): void {
       throw new PublishError(
         "TREE_UNSUPPORTED",
         `${JSON.stringify(path)} and ${JSON.stringify(other)} are one name where case does not count`,
+        { hint: "rename one of them" },
       );
     }
     seen.set(collisionKey(path), path);
@@ -102,18 +113,22 @@ async function readEntry(root: string, path: RelativePath, signal?: AbortSignal)
       throw new PublishError(
         "TREE_UNSUPPORTED",
         `${full} is setuid, setgid or sticky; a bundle does not carry that`,
+        { hint: "take the bit away with chmod u-s,g-s,-t; a script of the product can set it on the device" },
       );
     }
     if (stat.isDirectory()) {
       return { path, type: "directory", sha256: "", sizeBytes: 0, permissions, linkTarget: "" };
     }
     if (!stat.isFile()) {
-      throw new PublishError("TREE_UNSUPPORTED", `${full} is neither a file, a folder nor a symlink`);
+      throw new PublishError("TREE_UNSUPPORTED", `${full} is neither a file, a folder nor a symlink`, {
+        hint: "remove it from the tree; sockets, pipes and devices are made where they are used",
+      });
     }
     if (stat.size > MAX_FILE_BYTES) {
       throw new PublishError(
         "TREE_UNSUPPORTED",
         `${full} has ${stat.size} bytes; the largest file a bundle carries has ${MAX_FILE_BYTES}`,
+        { hint: "split the file" },
       );
     }
     const digest = await sha256OfFile(full, signal);
@@ -137,6 +152,7 @@ function readLink(path: RelativePath, linkTarget: string): TreeEntry {
     throw new PublishError(
       "TREE_UNSUPPORTED",
       `${JSON.stringify(path)} is a symlink to ${JSON.stringify(linkTarget)}, which leaves the tree`,
+      { hint: "let it point to a file inside the tree, with a relative path, or put a copy in its place" },
     );
   }
   const bytes = Buffer.from(linkTarget);

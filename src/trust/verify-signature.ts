@@ -62,18 +62,23 @@ export function verifySignature({ content, signature, anchors, now }: SignatureR
 }
 
 /**
- * That every signer named in it signed exactly this content. Says nothing of who they are: for a publisher
+ * That every signer named in it signed exactly this content and is not expired. Says nothing of who they are: for a publisher
  * who has no anchor at hand, never for a device.
  *
  * @throws TrustError
  */
-export function checkSignedContent({
-  content,
-  signature,
-}: Pick<SignatureRequest, "content" | "signature">): void {
+export function checkSignedContent({ content, signature, now }: Omit<SignatureRequest, "anchors">): void {
   refuseLarge("SIGNATURE_TOO_LARGE", "signature", signature, MAX_SIGNATURE_BYTES);
   const signed = refuseMalformed("SIGNATURE_MALFORMED", () => decodeSignedData(signature));
-  for (const signer of signed.signers) signerOf(signer, signed, content);
+  for (const signer of signed.signers) {
+    const { subject, notAfter } = signerOf(signer, signed, content);
+    if (now <= notAfter) continue;
+    throw new TrustError(
+      "SIGNER_EXPIRED",
+      `the certificate of the signer ${subject.text} expired on ${notAfter.toISOString()}`,
+      { facts: { subject: subject.text } },
+    );
+  }
 }
 
 function verifySigner(

@@ -81,7 +81,7 @@ describe("words", () => {
     expect(stderr).not.toMatch(/\u001b|\n {4}at /);
   });
 
-  it("--quiet leaves only the result, and stderr holds no bar without a terminal", async () => {
+  it("--quiet leaves nothing of an action, and stderr holds no bar without a terminal", async () => {
     const { status, stderr } = await run(
       "themis-fetch",
       "update",

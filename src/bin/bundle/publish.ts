@@ -1,49 +1,59 @@
+import { fileURLToPath } from "node:url";
 import type { Command } from "commander";
 import { ThemisError } from "../../base/error.ts";
-import { checkPacks, openBundle } from "../../publish/bundle.ts";
-import { PublishError } from "../../publish/publish-error.ts";
-import { publishToFolder } from "../../publish/upload/folder-page.ts";
-import { checkFreshness, NOTHING_TRUSTED } from "../../trust/verify-release.ts";
-import { checkSignedContent, verifySignature } from "../../trust/verify-signature.ts";
+import { openBundle } from "../../publish/bundle.ts";
+import { proveBundle } from "../../publish/prove-bundle.ts";
+import { type FolderPublication, publishToFolder } from "../../publish/upload/folder-page.ts";
 import { command, type Tools } from "../program.ts";
 import { loadTrustAnchors } from "../trust-anchors.ts";
 
 export function publishCommand({ say, signal }: Tools): Command {
-  return command("publish", "put a signed bundle on its release page", [
-    "themis-bundle publish bundle --to file:/srv/releases/app",
+  return command("publish", "prove a signed bundle and put it on its release page", [
+    "themis-bundle publish bundle --to file:/srv/releases/app --trust-anchor pki/root.pem",
   ])
     .argument("<bundle>", "a signed bundle")
     .requiredOption("--to <page>", "file:FOLDER, which any web server can serve")
-    .option("--trust-anchor <file>", "also prove the certification path, as devices will")
+    .option("--trust-anchor <file>", "also prove that the signer's chain ends at this certificate")
     .action(async (folder: string, { to, trustAnchor }: { to: string; trustAnchor?: string }) => {
       const page = parsePage(to);
       const anchors = trustAnchor === undefined ? undefined : await loadTrustAnchors(trustAnchor);
-      const bundle = await openBundle(folder);
-      if (!bundle.signature) {
-        throw new PublishError("BUNDLE_INCOMPLETE", `the bundle ${folder} is not signed`, {
-          hint: `themis-bundle sign ${folder} --key KEY --certificates CHAIN.pem`,
-        });
-      }
-      // What devices would refuse is not put before them.
-      const now = new Date();
-      const signed = { content: bundle.manifestBytes, signature: bundle.signature };
-      if (anchors) verifySignature({ ...signed, anchors, now });
-      else checkSignedContent(signed);
-      checkFreshness(bundle.manifest, { now, trusted: NOTHING_TRUSTED, version: "" });
-      await checkPacks(bundle, signal);
+      const { bundle } = await proveBundle(await openBundle(folder), { anchors, now: new Date(), signal });
       const published = await publishToFolder(bundle, page);
       const { version } = bundle.manifest;
       say.result(
         { schema: "themis-bundle/publish/1", version, ...published },
-        published.changed
-          ? `published ${version}: ${published.assets} assets in ${published.location}`
-          : `${version} is already published in ${published.location}, whole; nothing to do`,
+        publishedText(version, published),
       );
     });
 }
 
+function publishedText(
+  version: string,
+  { changed, repaired, assets, location, latest }: FolderPublication,
+): string {
+  const older = latest === version ? "" : `; latest stays at ${latest}, which has a higher sequence`;
+  if (repaired.length > 0) {
+    return `put back what was missing or damaged in ${location}: ${repaired.join(", ")}${older}`;
+  }
+  return changed
+    ? `published ${version}: ${assets} assets in ${location}${older}`
+    : `${version} is already published in ${location}; nothing to do`;
+}
+
+/** @throws ThemisError USAGE */
 function parsePage(to: string): string {
-  if (to.startsWith("file://")) return decodeURIComponent(new URL(to).pathname);
-  if (to.startsWith("file:") && to.length > "file:".length) return to.slice("file:".length);
-  throw new ThemisError("USAGE", "usage", `--to takes file:FOLDER, not ${JSON.stringify(to)}`);
+  const page = to.startsWith("file://") ? pathOfUrl(to) : to.startsWith("file:") ? to.slice(5) : "";
+  if (page !== "") return page;
+  throw new ThemisError("USAGE", "usage", `--to takes file:FOLDER, not ${JSON.stringify(to)}`, {
+    hint: "such as file:/srv/releases/app, or file:page for a folder here",
+  });
+}
+
+/** RFC 8089; "file://" alone would name the root of the machine. */
+function pathOfUrl(url: string): string {
+  try {
+    return url === "file://" ? "" : fileURLToPath(url);
+  } catch {
+    return "";
+  }
 }

@@ -44,7 +44,7 @@ parentPort?.on("message", async (job: DiffJob) => {
     parentPort?.postMessage({ result: await diff(job) } satisfies DiffAnswer);
   } catch (error) {
     const failure = {
-      code: systemCode(error) ?? "DIFF_FAILED",
+      code: (error instanceof ThemisError ? error.code : systemCode(error)) ?? "DIFF_FAILED",
       message: error instanceof Error ? error.message : String(error),
     };
     parentPort?.postMessage({ failure } satisfies DiffAnswer);

@@ -9,12 +9,13 @@
  */
 import { createPrivateKey, createPublicKey, type KeyObject, sign } from "node:crypto";
 import { promisify } from "node:util";
-import { readRegularFile } from "../../base/regular-file.ts";
+import { InputError, readRegularFile } from "../../base/input-file.ts";
 import { readPassphrase, type SecretSources } from "./pin.ts";
 import { SignError } from "./sign-error.ts";
 import { algorithmFor, digestOf, nodeKeyOptions, type RsaPadding, type Signer } from "./signer.ts";
 
-const MAX_KEY_BYTES = 64 * 1024;
+/** An RSA key of 8192 bits, encrypted, takes 7 KiB. */
+const MAX_KEY_FILE_BYTES = 64 << 10;
 
 const signAsync = promisify(sign);
 
@@ -34,16 +35,18 @@ export async function openKeyFile(
 
 /** @throws SignError KEY_UNREADABLE, KEY_PASSPHRASE */
 async function readPrivateKey(path: string, secrets: SecretSources): Promise<KeyObject> {
-  // The key itself in place of its file's name must not reach a log.
-  if (/[\r\n]|PRIVATE KEY/.test(path)) {
-    throw new SignError("KEY_UNREADABLE", "--key takes the name of a file, it was given several lines", {
-      hint: "give the file's name and not what it holds; treat a key that was on a command line as known",
-    });
-  }
   let pem: string;
   try {
-    pem = (await readRegularFile(path, MAX_KEY_BYTES)).toString("latin1");
+    pem = (await readRegularFile(path, MAX_KEY_FILE_BYTES)).toString("utf8");
   } catch (cause) {
+    if (cause instanceof InputError) {
+      const { message, hint } = cause;
+      throw new SignError("KEY_UNREADABLE", `the key file ${message}`, {
+        cause,
+        facts: { path },
+        ...(hint && { hint }),
+      });
+    }
     throw new SignError("KEY_UNREADABLE", `the key file ${path} cannot be read`, { cause, facts: { path } });
   }
   const label = /-----BEGIN ([A-Z0-9 ]*PRIVATE KEY)-----/.exec(pem)?.[1];

@@ -11,7 +11,7 @@
  * signer's key may also live in a token; then only its public half is read.
  */
 import { createHash, generateKeyPair, type KeyObject, randomBytes, sign } from "node:crypto";
-import { access, mkdir, writeFile } from "node:fs/promises";
+import { access, link, mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import * as asn1js from "asn1js";
@@ -57,7 +57,7 @@ const CODE_SIGNING = "1.3.6.1.5.5.7.3.3";
 
 const generate = promisify(generateKeyPair);
 
-/** @throws SignError FILE_EXISTS before anything is written, FILE_UNWRITABLE */
+/** @throws SignError SIGNER_OUTLIVES_ROOT, FILE_EXISTS before anything is written, FILE_UNWRITABLE */
 export async function generatePki(request: PkiRequest): Promise<Pki> {
   const { outFolder, now, organization, passphrase } = request;
   const paths = {
@@ -66,6 +66,15 @@ export async function generatePki(request: PkiRequest): Promise<Pki> {
     signer: join(outFolder, "signer.pem"),
     signerKey: request.signerPublicKey ? undefined : join(outFolder, "signer-key.pem"),
   };
+  const { rootDays = DEFAULT_ROOT_DAYS } = request;
+  const { signerDays = Math.min(DEFAULT_SIGNER_DAYS, rootDays) } = request;
+  if (signerDays > rootDays) {
+    throw new SignError(
+      "SIGNER_OUTLIVES_ROOT",
+      `a signer valid for ${signerDays} days would outlive its root, which is valid for ${rootDays}`,
+      { facts: { signerDays, rootDays }, hint: "give a smaller --signer-days or a larger --root-days" },
+    );
+  }
   await refuseExisting(Object.values(paths));
 
   const rootKeys = await newKeys(request.algorithm);
@@ -76,7 +85,7 @@ export async function generatePki(request: PkiRequest): Promise<Pki> {
     issuer,
     issuerKey: rootKeys.privateKey,
     isRoot: true,
-    days: request.rootDays ?? DEFAULT_ROOT_DAYS,
+    days: rootDays,
     now,
   });
   const signerDer = certificate({
@@ -88,17 +97,19 @@ export async function generatePki(request: PkiRequest): Promise<Pki> {
     issuer,
     issuerKey: rootKeys.privateKey,
     isRoot: false,
-    days: request.signerDays ?? DEFAULT_SIGNER_DAYS,
+    days: signerDays,
     now,
   });
 
   await makeFolder(outFolder);
-  await writeNew(paths.rootKey, keyPem(rootKeys.privateKey, passphrase), 0o600);
-  if (signerKeys && paths.signerKey !== undefined) {
-    await writeNew(paths.signerKey, keyPem(signerKeys.privateKey, passphrase), 0o600);
-  }
-  await writeNew(paths.root, certificatePem(rootDer), 0o644);
-  await writeNew(paths.signer, certificatePem(signerDer), 0o644);
+  await writeAllNew([
+    { path: paths.rootKey, content: keyPem(rootKeys.privateKey, passphrase), mode: 0o600 },
+    ...(signerKeys && paths.signerKey !== undefined
+      ? [{ path: paths.signerKey, content: keyPem(signerKeys.privateKey, passphrase), mode: 0o600 }]
+      : []),
+    { path: paths.root, content: certificatePem(rootDer), mode: 0o644 },
+    { path: paths.signer, content: certificatePem(signerDer), mode: 0o644 },
+  ]);
   return paths;
 }
 
@@ -251,10 +262,41 @@ async function exists(path: string): Promise<boolean> {
   }
 }
 
-/** "wx" and the mode at creation: the key is never readable by others, not for a moment. */
-async function writeNew(path: string, content: string, mode: number): Promise<void> {
+type NewFile = { readonly path: string; readonly content: string; readonly mode: number };
+
+/**
+ * All of them or none: written beside, then named. link(2) and not rename(2), because rename would
+ * overwrite a key that appeared meanwhile; a full disk is met before the first file has its name.
+ */
+async function writeAllNew(files: readonly NewFile[]): Promise<void> {
+  const named: string[] = [];
+  const beside = (path: string): string => `${path}.part-${process.pid}`;
   try {
-    await writeFile(path, content, { flag: "wx", mode, flush: true });
+    for (const file of files) await writeBeside(beside(file.path), file);
+    for (const { path } of files) {
+      await nameNew(beside(path), path);
+      named.push(path);
+    }
+  } catch (error) {
+    for (const path of named) await rm(path, { force: true });
+    throw error;
+  } finally {
+    for (const { path } of files) await rm(beside(path), { force: true });
+  }
+}
+
+/** "wx" and the mode at creation: the key is never readable by others, not for a moment. */
+async function writeBeside(beside: string, { path, content, mode }: NewFile): Promise<void> {
+  try {
+    await writeFile(beside, content, { flag: "wx", mode, flush: true });
+  } catch (cause) {
+    throw unwritable(path, cause);
+  }
+}
+
+async function nameNew(beside: string, path: string): Promise<void> {
+  try {
+    await link(beside, path);
   } catch (cause) {
     if (systemCode(cause) === "EEXIST") throw fileExists(path);
     throw unwritable(path, cause);
@@ -262,7 +304,10 @@ async function writeNew(path: string, content: string, mode: number): Promise<vo
 }
 
 function unwritable(path: string, cause: unknown): SignError {
-  return new SignError("FILE_UNWRITABLE", `${path} cannot be written`, { cause, facts: { path } });
+  return new SignError("FILE_UNWRITABLE", `${path} cannot be written (${systemCode(cause)})`, {
+    cause,
+    facts: { path },
+  });
 }
 
 function fileExists(path: string): SignError {

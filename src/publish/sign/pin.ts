@@ -8,7 +8,7 @@
  * A source that was named and cannot be read is an error, not a reason to try the next: a second guess
  * at a PIN costs one of the three tries that most tokens allow.
  */
-import { readFile } from "node:fs/promises";
+import { readSecret } from "../../base/input-file.ts";
 import { SignError } from "./sign-error.ts";
 
 export type SecretSources = {
@@ -21,6 +21,8 @@ export type SecretSources = {
 
 /** CK_ULONG allows more, no token does; a path to a disk image given by mistake stops here. */
 const MAX_SECRET_CHARACTERS = 1024;
+/** UTF-8 takes at most four bytes a character; then a line end. */
+const MAX_SECRET_FILE_BYTES = 4 * MAX_SECRET_CHARACTERS + 2;
 
 /** @throws SignError TOKEN_PIN_MISSING, SECRET_UNREADABLE */
 export async function readPin(sources: SecretSources, tokenLabel: string): Promise<string> {
@@ -61,7 +63,7 @@ async function firstFound(
 async function readSecretFile(path: string): Promise<string> {
   let content: string;
   try {
-    content = await readFile(path, "utf8");
+    content = (await readSecret(path, MAX_SECRET_FILE_BYTES)).toString("utf8");
   } catch (cause) {
     throw new SignError("SECRET_UNREADABLE", `the secret file ${path} cannot be read`, {
       cause,

@@ -30,6 +30,7 @@ const kinds = {
   TOKEN_FAILED: "failed",
   SIGNATURE_UNVERIFIABLE: "refused",
   ADDON_MISSING: "usage",
+  SIGNER_OUTLIVES_ROOT: "usage",
   FILE_EXISTS: "usage",
   FILE_UNWRITABLE: "failed",
 } as const;

@@ -64,6 +64,12 @@ export async function signManifest(request: SignRequest): Promise<Uint8Array> {
 
 export async function openSigner(request: OpenSignerRequest): Promise<Signer> {
   const { key, secrets, rsaPadding = "pkcs1", certificatesPem } = request;
+  // `--key "$(cat key.pem)"`: the argument is the secret, so no message may repeat it.
+  if (/PRIVATE KEY|[\r\n]/.test(key)) {
+    throw new SignError("KEY_UNREADABLE", "--key takes the name of a file, what was given is its content", {
+      hint: "give --key key.pem; this key has been on a command line, so think about making a new one",
+    });
+  }
   if (!key.startsWith(PKCS11_SCHEME)) return openKeyFile(key, { rsaPadding, secrets });
   const uri = parsePkcs11Uri(key);
   // Here and not above: whoever signs with a file never loads a line of PKCS#11.

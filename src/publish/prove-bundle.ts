@@ -1,0 +1,58 @@
+/**
+ * Is this bundle what its publisher signed? Asked before a page shows it, and by `verify`.
+ *
+ *   every asset as the manifest says -> the signature over exactly this manifest -> not expired
+ *
+ * With the anchors of the devices at hand, the code that devices run answers. Without them, the signature
+ * still has to be one over these bytes by the certificates it carries, all within their validity: that
+ * finds swapped, damaged and stale files. It does not find an impostor with a certificate of his own;
+ * only an anchor does.
+ */
+import { withHint } from "../base/error.ts";
+import type { TrustAnchor } from "../trust/anchor.ts";
+import { checkFreshness, NOTHING_TRUSTED } from "../trust/verify-release.ts";
+import { checkSignedContent, type SignerReport, verifySignature } from "../trust/verify-signature.ts";
+import { checkPacks, type OpenBundle } from "./bundle.ts";
+import { PublishError } from "./publish-error.ts";
+
+export type SignedBundle = OpenBundle & { readonly signature: Uint8Array };
+
+export type ProofRequest = {
+  /** undefined when nobody said what devices pin. */
+  readonly anchors: readonly TrustAnchor[] | undefined;
+  readonly now: Date;
+  readonly signal?: AbortSignal;
+};
+
+const SIGN_AGAIN = "the signature is not one of this manifest: sign the bundle again with themis-bundle sign";
+
+/** @returns who signed, empty without anchors. @throws PublishError, TrustError, ReleaseError MANIFEST_EXPIRED */
+export async function proveBundle(
+  bundle: OpenBundle,
+  { anchors, now, signal }: ProofRequest,
+): Promise<{ readonly bundle: SignedBundle; readonly signers: readonly SignerReport[] }> {
+  const { signature } = bundle;
+  if (!signature) {
+    throw new PublishError("BUNDLE_INCOMPLETE", `the bundle ${bundle.folder} is not signed`, {
+      hint: `themis-bundle sign ${bundle.folder} --key KEY --certificates CHAIN.pem`,
+    });
+  }
+  try {
+    const content = bundle.manifestBytes;
+    const signers = anchors ? verifySignature({ content, signature, anchors, now }).signers : [];
+    if (!anchors) checkSignedContent({ content, signature, now });
+    checkFreshness(bundle.manifest, { now, trusted: NOTHING_TRUSTED, version: "" });
+    await checkPacks(bundle, signal);
+    return { bundle: { ...bundle, signature }, signers };
+  } catch (error) {
+    throw withHint(error, {
+      DIGEST_MISMATCH: SIGN_AGAIN,
+      SIGNATURE_INVALID: SIGN_AGAIN,
+      SIGNATURE_MALFORMED: SIGN_AGAIN,
+      SIGNATURE_ALGORITHM: SIGN_AGAIN,
+      SIGNER_NOT_FOUND: SIGN_AGAIN,
+      SIGNER_EXPIRED: "sign the bundle again with a certificate that is valid now",
+      MANIFEST_EXPIRED: "devices refuse it: build the release again with a later --expires",
+    });
+  }
+}
