@@ -1,78 +1,40 @@
 /**
  * Which part of the source stands behind each byte of the target.
  *
- * A cover is a diagonal, the distance between a place of the source and one of the target. Candidates come
- * from the longest matches a little ahead. Between them the cheapest way through the target is kept, as
- * Viterbi (1967) keeps it: every state, a diagonal or "nothing", costs something for each byte, and so does
- * the change to another state. Unlike a greedy choice this leaves a diagonal only when all that follows
- * pays for it.
- *
- * Patches of the bsdiff family add a difference to the source, so a byte that differs is only dear. VCDIFF
- * copies, so a byte that differs must be left out. Costs are in 1/32 byte of a patch: those of bsdiff after
- * compression, measured on executables, those of VCDIFF as RFC 3284 writes them.
+ * A cover is a diagonal, the distance between a place of the source and one of the target. Between the
+ * candidates the cheapest way through the target is kept, as Viterbi (1967) keeps it: every state, a
+ * diagonal or "nothing", costs something for each byte, and so does the change to another state. Unlike a
+ * greedy choice this leaves a diagonal only when all that follows pays for it.
  */
+import { CANDIDATES_BYTES, lookAhead, nextBegin, openCandidates, scan, takeDiagonal } from "./candidates";
 import { get, set } from "./cells";
+import {
+  changeCost,
+  costsOfBsdiff,
+  costsOfVcdiff,
+  equalCost,
+  exact,
+  extraCost,
+  NEVER,
+  toExtraCost,
+  unequalCost,
+} from "./costs";
 import { matchBackward, matchForward } from "./match";
-import { foundAt, longestMatch } from "./suffix-search";
+import { openPair, reachOf, source, sourceOf, sourceSize, target, targetSize } from "./pair";
 
-export const NOTHING: u32 = 0xffffffff;
+const NOTHING: u32 = 0xffffffff;
 
-/** More than any change, and 16 of them fit a number. */
-const NEVER: i32 = 0x00400000;
-
-let EQUAL_COST: i32;
-let UNEQUAL_COST: i32;
-let EXTRA_COST: i32;
-/** Of the first byte of nothing. */
-let TO_EXTRA_COST: i32;
-/** To another diagonal; for VCDIFF without its address. */
-let CHANGE_COST: i32;
-let MIN_MATCH: u32;
-/** Where the diagonal goes on for so long, no better one is looked for. */
-let SKIP_RUN: u32;
-let exact: bool = false;
-
-function costsOfBsdiff(): void {
-  exact = false;
-  EQUAL_COST = 1;
-  UNEQUAL_COST = 50;
-  EXTRA_COST = 29;
-  TO_EXTRA_COST = 8;
-  CHANGE_COST = 500;
-  MIN_MATCH = 8;
-  SKIP_RUN = 16;
-}
-
-function costsOfVcdiff(): void {
-  exact = true;
-  EQUAL_COST = 0;
-  UNEQUAL_COST = NEVER;
-  EXTRA_COST = 32;
-  TO_EXTRA_COST = 28;
-  CHANGE_COST = 52;
-  MIN_MATCH = 5;
-  SKIP_RUN = 48;
-}
-/** State 0 is "extra". */
+/** State 0 is "nothing". */
 const STATES: u32 = 16;
 /** States 1 to 5 were the best some time ago; the others wait to be, and the oldest gives way to the next. */
 const PROVEN: u32 = 6;
+/** After so many bytes, as a power of two, what a diagonal made counts half. */
 const DECAY_LOG: u32 = 11;
-const AHEAD: u32 = 512;
-const RING: u32 = 1024;
-/** Of VCDIFF: a copy from the target reads the same window. xdelta3 reads windows of up to 16 MiB. */
-export const WINDOW: u32 = 1 << 23;
-const RECENT_LOG: u32 = 20;
-const RECENT_BYTES: u32 = 5;
 const NODES: u32 = 65536;
 const NODE_BYTES: usize = 12;
-export const COVER_WORK_BYTES: usize =
-  (<usize>4 << RECENT_LOG) + <usize>STATES * 4 * 6 + 16 + <usize>RING * 8 + <usize>NODES * NODE_BYTES;
 
-let source: usize = 0;
-let sourceSize: u32 = 0;
-let target: usize = 0;
-let targetSize: u32 = 0;
+export const COVER_WORK_BYTES: usize =
+  CANDIDATES_BYTES + <usize>STATES * 4 * 6 + 16 + <usize>NODES * NODE_BYTES;
 
 /** Of each state: its cost, where its segment begins in the target, its diagonal, what was before. */
 let costs: usize = 0;
@@ -89,20 +51,11 @@ let nearSlot: u32 = 0;
 let lastBest: u32 = 0;
 let decayed: u32 = 0;
 
-/** By the hash of five bytes, where the target had them last. */
-let recent: usize = 0;
-let ring: usize = 0;
-let ringHead: u32 = 0;
-let ringCount: u32 = 0;
-
 /** A node: what was before, where the segment begins in the target, its diagonal. */
 let nodes: usize = 0;
 let nodeCount: u32 = 0;
 
 let at: u32 = 0;
-let scan: u32 = 0;
-let scanDiagonal: u32 = 0;
-let scanKnows: bool = false;
 
 let out: usize = 0;
 let outCount: u32 = 0;
@@ -119,13 +72,9 @@ export function openCover(
 ): void {
   if (forVcdiff) costsOfVcdiff();
   else costsOfBsdiff();
-  source = sourceAt;
-  sourceSize = size;
-  target = targetAt;
-  targetSize = length;
-  recent = work;
-  memory.fill(recent, 0xff, <usize>4 << RECENT_LOG);
-  costs = work + (<usize>4 << RECENT_LOG);
+  openPair(sourceAt, size, targetAt, length);
+  openCandidates(work);
+  costs = work + CANDIDATES_BYTES;
   begins = costs + <usize>STATES * 4;
   diagonals = begins + <usize>STATES * 4;
   befores = diagonals + <usize>STATES * 4;
@@ -136,14 +85,9 @@ export function openCover(
   nearSlot = 0;
   lastBest = 0;
   decayed = 0;
-  ring = near + 16;
-  nodes = ring + <usize>RING * 8;
-  ringHead = 0;
-  ringCount = 0;
+  nodes = near + 16;
   nodeCount = 0;
   at = 0;
-  scan = 0;
-  scanKnows = false;
   outEnd = 0;
   // States that nobody proposed yet are neighbours of the first diagonal.
   for (let s: u32 = 0; s < STATES; s++) {
@@ -173,113 +117,11 @@ export function nextCovers(segments: usize): u32 {
       commit();
       if (outCount > 0) return outCount;
     }
-    if (scan < targetSize && scan < at + AHEAD && ringCount < RING) look();
-    else step();
+    lookAhead(at);
+    step();
   }
   if (outEnd < targetSize) commit();
   return outCount;
-}
-
-/** How far a diagonal can be followed from `there`, at most `wanted`: not over the end of what it is in. */
-// @ts-ignore: decorator
-@inline
-function reachOf(there: u32, position: u32, wanted: u32): u32 {
-  if (there < sourceSize) return min(wanted, sourceSize - there);
-  // Behind the source lies the target, of which a copy may read what is there by then.
-  return exact && there < sourceSize + position && there >= sourceSize + windowStart(position)
-    ? min(wanted, windowStart(position) + WINDOW - position)
-    : 0;
-}
-
-// @ts-ignore: decorator
-@inline
-function windowStart(position: u32): u32 {
-  return position & ~(WINDOW - 1);
-}
-
-// @ts-expect-error: decorator
-@inline
-function sourceOf(position: u32, diagonal: u32): u32 {
-  return position + diagonal;
-}
-
-/** Looks for candidates at one place, and moves to the next that is worth a look. */
-function look(): void {
-  if (scanKnows) {
-    const there = sourceOf(scan, scanDiagonal);
-    const run = matchForward(target + scan, source + there, reachOf(there, scan, targetSize - scan));
-    if (run >= SKIP_RUN) {
-      skip(run);
-      return;
-    }
-  }
-  if (exact) {
-    const common = lookBehind(scan, true);
-    if (common >= SKIP_RUN) {
-      skip(common);
-      return;
-    }
-  }
-  const length = longestMatch(target + scan, targetSize - scan);
-  if (length < MIN_MATCH) {
-    scan++;
-    return;
-  }
-  const found = foundAt;
-  const diagonal = found - scan;
-  // A match may have begun before, with a few bytes that differ.
-  propose(scan - reachBack(scan, found), diagonal);
-  if (length >= SKIP_RUN || (scanKnows && diagonal == scanDiagonal)) {
-    scanDiagonal = diagonal;
-    scanKnows = true;
-    skip(length);
-  } else scan++;
-}
-
-function propose(begin: u32, diagonal: u32): void {
-  const tail = ring + ((<usize>((ringHead + ringCount) % RING)) << 3);
-  store<u32>(tail, begin);
-  store<u32>(tail + 4, diagonal);
-  ringCount++;
-}
-
-function skip(length: u32): void {
-  if (exact) for (let i: u32 = 1; i < length; i++) lookBehind(scan + i, false);
-  scan += length;
-}
-
-/** What the target itself had before, in the same window. */
-// @ts-ignore: decorator
-@inline
-function lookBehind(position: u32, wanted: bool): u32 {
-  if (targetSize - position < 8) return 0;
-  const value = load<u64>(target + position) << (64 - 8 * RECENT_BYTES);
-  const slot = <u32>((value * 0x9e3779b97f4a7c15) >> (64 - RECENT_LOG));
-  const before = get(recent, slot);
-  set(recent, slot, position);
-  if (!wanted || before == NOTHING || before < windowStart(position)) return 0;
-  const limit = reachOf(sourceSize + before, position, targetSize - position);
-  const common = matchForward(target + before, target + position, limit);
-  if (common < MIN_MATCH || ringCount + 1 >= RING) return 0;
-  propose(position, sourceSize + before - position);
-  return common;
-}
-
-/** How far back the diagonal pays, at most 64 bytes. */
-function reachBack(position: u32, there: u32): u32 {
-  const limit = min(min(position, there), <u32>64);
-  if (exact) return matchBackward(target + position, source + there, limit);
-  let score: i32 = 0;
-  let best: i32 = 0;
-  let reach: u32 = 0;
-  for (let i: u32 = 1; i <= limit; i++) {
-    score += load<u8>(target + position - i) == load<u8>(source + there - i) ? 1 : -1;
-    if (score > best) {
-      best = score;
-      reach = i;
-    }
-  }
-  return reach;
 }
 
 function addState(diagonal: u32): void {
@@ -300,8 +142,8 @@ function addState(diagonal: u32): void {
 // @ts-ignore: decorator
 @inline
 function enterCost(state: u32): i32 {
-  if (state == 0) return TO_EXTRA_COST;
-  return exact ? CHANGE_COST + (addressBytes(sourceOf(at, get(diagonals, state))) << 5) : CHANGE_COST;
+  if (state == 0) return toExtraCost;
+  return exact ? changeCost + (addressBytes(sourceOf(at, get(diagonals, state))) << 5) : changeCost;
 }
 
 /** About what RFC 3284, section 5.3 needs: behind one of the last four copies, before here, or as it is. */
@@ -364,19 +206,13 @@ function nodeOf(state: u32): u32 {
 }
 
 function step(): void {
-  while (ringCount > 0) {
-    const head = ring + ((<usize>ringHead) << 3);
-    if (load<u32>(head) > at) break;
-    addState(load<u32>(head + 4));
-    ringHead = (ringHead + 1) % RING;
-    ringCount--;
-  }
+  while (nextBegin() <= at) addState(takeDiagonal());
   const best = bestState();
   if (best > 0) {
     const there = sourceOf(at, get(diagonals, best));
     let limit = reachOf(there, at, targetSize - at);
     if (limit > 0) {
-      if (ringCount > 0) limit = min(limit, load<u32>(ring + ((<usize>ringHead) << 3)) - at);
+      limit = min(limit, nextBegin() - at);
       if (scan < targetSize) limit = min(limit, scan > at ? scan - at : 1);
       const run = matchForward(target + at, source + there, limit);
       if (run > 0) {
@@ -400,7 +236,7 @@ function takeRun(state: u32, run: u32): void {
     let begin = NOTHING;
     const limit = enterCost(s);
     if (s == 0) {
-      behind += run * (EXTRA_COST - EQUAL_COST);
+      behind += run * (extraCost - equalCost);
       if (behind >= limit) begin = at;
       behind = min(behind, limit);
     } else {
@@ -415,7 +251,7 @@ function takeRun(state: u32, run: u32): void {
           const equal = i8x16.eq(v128.load(target + start + done), v128.load(source + there + done));
           const differ = ~(<u32>i8x16.bitmask(equal)) & ((1 << part) - 1);
           if (differ != 0) {
-            behind += popcnt(differ) * (UNEQUAL_COST - EQUAL_COST);
+            behind += popcnt(differ) * (unequalCost - equalCost);
             if (behind >= limit) {
               behind = limit;
               // From here on every difference is a new beginning: the last one counts.
@@ -429,24 +265,24 @@ function takeRun(state: u32, run: u32): void {
         }
       }
     }
-    set(costs, s, least + behind + run * EQUAL_COST);
+    set(costs, s, least + behind + run * equalCost);
     if (begin != NOTHING) {
       set(begins, s, begin);
       set(befores, s, nodeOf(best));
       set(owns, s, NOTHING);
     }
   }
-  set(costs, best, least + run * EQUAL_COST);
+  set(costs, best, least + run * equalCost);
   lower(least);
 }
 
 function oneByte(): void {
   const value = load<u8>(target + at);
-  set(costs, 0, get(costs, 0) + EXTRA_COST);
+  set(costs, 0, get(costs, 0) + extraCost);
   for (let s: u32 = 1; s < STATES; s++) {
     const there = sourceOf(at, get(diagonals, s));
     if (reachOf(there, at, 1) > 0) {
-      set(costs, s, get(costs, s) + (load<u8>(source + there) == value ? EQUAL_COST : UNEQUAL_COST));
+      set(costs, s, get(costs, s) + (load<u8>(source + there) == value ? equalCost : unequalCost));
     } else set(costs, s, get(costs, s) + NEVER);
   }
   at++;

@@ -64,7 +64,7 @@ function firstRanks(): void {
 }
 
 /** What a suffix is sorted by: the rank of what follows; the end of the text is smaller than anything. */
-// @ts-expect-error: decorator
+// @ts-ignore: decorator
 @inline
 function key(index: u32): u32 {
   const next = index + step;
@@ -124,7 +124,7 @@ function sortCached(first: u32, last: u32): void {
   }
 }
 
-// @ts-expect-error: decorator
+// @ts-ignore: decorator
 @inline
 function setGroup(first: u32, last: u32): void {
   if (last == first) return;

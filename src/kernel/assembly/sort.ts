@@ -7,13 +7,13 @@
  */
 const SMALL: u32 = 16;
 
-// @ts-expect-error: decorator
+// @ts-ignore: decorator
 @inline
 function at(keys: usize, index: u32): u64 {
   return load<u64>(keys + ((<usize>index) << 3));
 }
 
-// @ts-expect-error: decorator
+// @ts-ignore: decorator
 @inline
 function put(keys: usize, index: u32, value: u64): void {
   store<u64>(keys + ((<usize>index) << 3), value);
@@ -55,13 +55,13 @@ function quick(keys: usize, start: u32, end: u32, depth: u32): void {
   insertion(keys, start, end);
 }
 
-// @ts-expect-error: decorator
+// @ts-ignore: decorator
 @inline
 function middle(a: u64, b: u64, c: u64): u64 {
   return a < b ? (b < c ? b : a < c ? c : a) : a < c ? a : b < c ? c : b;
 }
 
-// @ts-expect-error: decorator
+// @ts-ignore: decorator
 @inline
 function insertion(keys: usize, start: u32, end: u32): void {
   for (let i = start + 1; i < end; i++) {

@@ -58,7 +58,7 @@ export function substringSort(
 }
 
 /** The next bytes of a suffix as one number, the first byte highest; zeros behind the text. */
-// @ts-expect-error: decorator
+// @ts-ignore: decorator
 @inline
 function key(index: u32, depth: u32): u64 {
   const position = get(starts, index) + depth;
@@ -173,7 +173,7 @@ function settle(first: u32, last: u32, depth: u32): u32 {
 }
 
 /** How long the substring is, its last two bytes included; the text's last one has no end but the text's. */
-// @ts-expect-error: decorator
+// @ts-ignore: decorator
 @inline
 function substring(index: u32, depth: u32): u32 {
   const start = get(starts, index);
@@ -189,13 +189,13 @@ function pivotOf(first: u32, last: u32, depth: u32): u64 {
   return middle(a, b, c);
 }
 
-// @ts-expect-error: decorator
+// @ts-ignore: decorator
 @inline
 function at(first: u32, nth: u32, step: u32, depth: u32): u64 {
   return key(get(suffixes, first + nth * step), depth);
 }
 
-// @ts-expect-error: decorator
+// @ts-ignore: decorator
 @inline
 function middle(a: u64, b: u64, c: u64): u64 {
   return a < b ? (b < c ? b : a < c ? c : a) : a < c ? a : b < c ? c : b;

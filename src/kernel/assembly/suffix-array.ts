@@ -26,13 +26,13 @@ const B_STAR_COUNTS: usize = 65536 * 4;
 const HEADS: usize = 256 * 4;
 export const SUFFIX_WORK_BYTES: usize = B_COUNTS + B_STAR_COUNTS + 2 * HEADS + SORT_BYTES;
 
-// @ts-expect-error: decorator
+// @ts-ignore: decorator
 @inline
 function byte(text: usize, position: u32): u32 {
   return load<u8>(text + position);
 }
 
-// @ts-expect-error: decorator
+// @ts-ignore: decorator
 @inline
 function increment(array: usize, index: u32): void {
   set(array, index, get(array, index) + 1);
@@ -145,7 +145,7 @@ function sortStars(
   }
 }
 
-// @ts-expect-error: decorator
+// @ts-ignore: decorator
 @inline
 function marked(text: usize, start: u32): u32 {
   return start > 0 && byte(text, start - 1) > byte(text, start) ? start | MARK : start;
@@ -229,7 +229,7 @@ function sweepUp(text: usize, length: u32, suffixes: usize, heads: usize): void 
   }
 }
 
-// @ts-expect-error: decorator
+// @ts-ignore: decorator
 @inline
 function putA(text: usize, start: u32, suffixes: usize, heads: usize): void {
   const here = byte(text, start);

@@ -53,7 +53,7 @@ export function openSearch(sourceAt: usize, size: u32, suffixesAt: usize, work: 
 }
 
 /** Eight bytes as a number, the first one highest; zeros behind the end. */
-// @ts-expect-error: decorator
+// @ts-ignore: decorator
 @inline
 function firstBytes(text: usize, start: u32, size: u32): u64 {
   const value = bswap(load<u64>(text + start));
