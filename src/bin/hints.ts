@@ -18,7 +18,8 @@ const HINTS: Readonly<Record<string, string>> = {
   TRANSFER_DIGEST_MISMATCH: "the source or a proxy holds other bytes than were signed; nothing was changed",
   FILE_UNREADABLE: "check the name and the rights",
   ROOT_UNSAFE: "put a real folder in its place",
-  STATE_CORRUPT: "move ROOT/.themis away and run themis-fetch update: files that are right are kept",
+  STATE_CORRUPT:
+    "bring ROOT/.themis back from a backup; without it an update keeps the files that are right, and forgets the ways back and the highest release it believed",
   STATE_UNREADABLE: "run as the user that installed",
   DIFF_TOO_LARGE: "allow more with --memory, or use --algorithm zstd-dict",
   OUTPUT_FAILED: "free the disk or name another folder",

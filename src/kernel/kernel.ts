@@ -10,6 +10,7 @@ type Exports = {
   readonly SUFFIX_WORK_BYTES: WebAssembly.Global;
   readonly COVER_WORK_BYTES: WebAssembly.Global;
   readonly COVER_OUT_BYTES: WebAssembly.Global;
+  readonly WINDOW: WebAssembly.Global;
   readonly searchBytes: (size: number) => number;
   readonly suffixArray: (text: number, length: number, suffixes: number, work: number) => void;
   readonly openSearch: (source: number, size: number, suffixes: number, work: number) => void;
@@ -38,9 +39,6 @@ const START = PAGE_BYTES;
 /** Kernels read a little beyond what they are given. */
 const MARGIN = 64;
 const MAX_BYTES = 2 ** 32 - PAGE_BYTES;
-
-/** How much of the target one window of VCDIFF makes. */
-export const VCDIFF_WINDOW_BYTES = 8 * 2 ** 20;
 
 let compiled: WebAssembly.Module | undefined;
 
@@ -73,26 +71,31 @@ class Layout {
   }
 }
 
-let sizes: { readonly suffixWork: number; readonly coverWork: number; readonly coverOut: number } | undefined;
+let sizes: ReturnType<typeof readSizes> | undefined;
 
-function workSizes(): NonNullable<typeof sizes> {
-  if (!sizes) {
-    const { exports } = instantiate(2);
-    sizes = {
-      suffixWork: exports.SUFFIX_WORK_BYTES.value as number,
-      coverWork: exports.COVER_WORK_BYTES.value as number,
-      coverOut: exports.COVER_OUT_BYTES.value as number,
-    };
-  }
+/** What the kernel says that it needs, from an instance too small to work. */
+function readSizes() {
+  const { exports } = instantiate(2);
+  return {
+    suffixWork: exports.SUFFIX_WORK_BYTES.value as number,
+    coverWork: exports.COVER_WORK_BYTES.value as number,
+    coverOut: exports.COVER_OUT_BYTES.value as number,
+    window: exports.WINDOW.value as number,
+    search: (sourceSize: number) => exports.searchBytes(sourceSize),
+  };
+}
+
+function workSizes(): ReturnType<typeof readSizes> {
+  sizes ??= readSizes();
   return sizes;
 }
 
 function coverLayout(sourceSize: number, targetSize: number) {
-  const { suffixWork, coverWork, coverOut } = workSizes();
+  const { suffixWork, coverWork, coverOut, search } = workSizes();
   const layout = new Layout();
   return {
     work: layout.take(Math.max(suffixWork, coverWork)),
-    search: layout.take(65537 * 4 + 8 + (Math.floor(sourceSize / 16) + 1) * 8),
+    search: layout.take(search(sourceSize)),
     out: layout.take(coverOut),
     source: layout.take(sourceSize + targetSize),
     suffixes: layout.take(sourceSize * 4),
@@ -130,11 +133,16 @@ export class CoverKernel {
     this.target = new Uint8Array(this.#memory.buffer, this.#at.source + sourceSize, targetSize);
   }
 
+  /** How much of the target one window of VCDIFF makes. */
+  get windowBytes(): number {
+    return workSizes().window;
+  }
+
   /**
    * Batches of segments: three numbers each, where in the target, where in the source, how long.
    *
    * For "copy" every byte of a segment is the same as in the source, and what lies behind the source is the
-   * target, within the same window of VCDIFF_WINDOW_BYTES.
+   * target, within the same window of `windowBytes`.
    */
   *covers(purpose: "add" | "copy"): Generator<Uint32Array> {
     const { source, suffixes, search, work, out } = this.#at;

@@ -20,7 +20,7 @@ import { type UpdateResult, update } from "../../src/fetch/update.ts";
 import { decodeDeltaManifest, encodeDeltaManifest } from "../../src/format/manifest/delta-manifest.ts";
 import { decodeManifest, encodeManifest, type Manifest } from "../../src/format/manifest/manifest.ts";
 import { readTrustAnchors } from "../../src/trust/anchor.ts";
-import { makeWorld, ok, run, snapshot, type World } from "../kit/world.ts";
+import { makeWorld, ok, release, run, snapshot, type World } from "../kit/world.ts";
 
 const isRoot = process.getuid?.() === 0;
 /** Debian's nobody: a process without rights, which only root can start. */
@@ -83,7 +83,7 @@ describe("what is not ours in a device's tree", () => {
     await updateDevice(root);
     writeFileSync(join(root, "turns/own"), "mine");
     const before = snapshot(root);
-    const back = await release("occupied", "1.2.0", world.old);
+    const back = await release(world, world.old, "1.2.0", world.at("bundle-of-occupied-1.2.0"));
     const occupied = { code: "PATH_OCCUPIED", area: "local", message: expect.stringContaining("turns/own") };
     await expect(updateDevice(root, { source: back })).rejects.toMatchObject(occupied);
     expect(snapshot(root)).toEqual(before);
@@ -112,7 +112,9 @@ describe("what is not ours in a device's tree", () => {
     symlinkSync("target", world.at(`linked/${"n".repeat(250)}`));
     const root = world.device("linked-device");
     writeFileSync(join(root, "a.own"), "mine");
-    await updateDevice(root, { source: await release("linked", "1.0.0", world.at("linked")) });
+    await updateDevice(root, {
+      source: await release(world, world.at("linked"), "1.0.0", world.at("bundle-of-linked-1.0.0")),
+    });
     expect(snapshot(root)).toEqual({ ...snapshot(world.at("linked")), ...ownFile(root) });
   });
 
@@ -374,8 +376,8 @@ describe.skipIf(!isRoot)("as root, who can mount and start others", () => {
       string,
     ];
     const bundles = [
-      await release("closed", "1.0.0", old),
-      await release("closed", "1.1.0", next, "--from", `1.0.0=${old}`),
+      await release(world, old, "1.0.0", world.at("bundle-of-closed-1.0.0")),
+      await release(world, next, "1.1.0", world.at("bundle-of-closed-1.1.0"), "--from", `1.0.0=${old}`),
     ];
     const root = world.device("closed-device");
     chmodSync(world.folder, 0o755);
@@ -408,25 +410,6 @@ describe.skipIf(!isRoot)("as root, who can mount and start others", () => {
     return { status, ...JSON.parse(stdout) };
   }
 });
-
-/** A signed bundle of any tree. */
-async function release(name: string, version: string, tree: string, ...from: string[]): Promise<string> {
-  const bundle = world.at(`bundle-of-${name}-${version}`);
-  await ok(
-    "themis-bundle",
-    "build",
-    tree,
-    "--product",
-    "app",
-    "--version",
-    version,
-    "--out",
-    bundle,
-    ...from,
-  );
-  await sign(bundle);
-  return bundle;
-}
 
 /** A copy of the newer bundle whose manifest was changed and signed again by the right key. */
 async function resigned(

@@ -66,6 +66,31 @@ export type World = {
   readonly remove: () => void;
 };
 
+/** A signed bundle of a tree. */
+export async function release(
+  world: Pick<World, "at">,
+  tree: string,
+  version: string,
+  bundle: string,
+  ...more: string[]
+): Promise<string> {
+  await ok(
+    "themis-bundle",
+    "build",
+    tree,
+    "--product",
+    "app",
+    "--version",
+    version,
+    "--out",
+    bundle,
+    ...more,
+  );
+  const key = ["--key", world.at("pki/signer-key.pem"), "--certificates", world.at("pki/signer.pem")];
+  await ok("themis-bundle", "sign", bundle, ...key);
+  return bundle;
+}
+
 export async function makeWorld(): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), "themis-world-"));
   const at = (...names: string[]): string => join(folder, ...names);
@@ -77,29 +102,7 @@ export async function makeWorld(): Promise<World> {
     ["1.1.0", at("new"), "--from", `1.0.0=${at("old")}`],
   ] as const) {
     const bundle = at(`bundle-${version}`);
-    await ok(
-      "themis-bundle",
-      "build",
-      tree,
-      "--product",
-      "app",
-      "--version",
-      version,
-      "--out",
-      bundle,
-      "--algorithm",
-      "zstd-dict",
-      ...from,
-    );
-    await ok(
-      "themis-bundle",
-      "sign",
-      bundle,
-      "--key",
-      at("pki/signer-key.pem"),
-      "--certificates",
-      at("pki/signer.pem"),
-    );
+    await release({ at }, tree, version, bundle, "--algorithm", "zstd-dict", ...from);
     await ok("themis-bundle", "publish", bundle, "--to", `file:${at("page")}`);
   }
   return {

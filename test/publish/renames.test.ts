@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { decodeDeltaManifest } from "../../src/format/manifest/delta-manifest.ts";
 import { similarity, sketchOf } from "../../src/publish/similar.ts";
-import { makeWorld, noise, ok, snapshot, type World } from "../kit/world.ts";
+import { makeWorld, noise, ok, release, snapshot, type World } from "../kit/world.ts";
 
 let world: World;
 
@@ -47,21 +47,7 @@ it("a moved file is copied on the device, a moved and changed one is a delta of 
     ["1.0.0", old],
     ["1.1.0", next, "--from", `1.0.0=${old}`],
   ] as const) {
-    const bundle = world.at(`renames-${version}`);
-    await ok(
-      "themis-bundle",
-      "build",
-      tree,
-      "--product",
-      "app",
-      "--version",
-      version,
-      "--out",
-      bundle,
-      ...from,
-    );
-    const key = ["--key", world.at("pki/signer-key.pem"), "--certificates", world.at("pki/signer.pem")];
-    await ok("themis-bundle", "sign", bundle, ...key);
+    const bundle = await release(world, tree, version, world.at(`renames-${version}`), ...from);
     bundles.push(bundle);
   }
   const { deltas } = decodeDeltaManifest(readFileSync(join(bundles[1]!, "delta-1.0.0.json")));

@@ -6,12 +6,11 @@
  * yet sorted.
  */
 import { get, set } from "./cells";
-import { sortNumbers } from "./sort";
+import { CACHED, middle, sortNumbers } from "./sort";
 import { EQUAL } from "./substring-sort";
 
 /** A run of sorted suffixes: the mark and its length, in its first cell. */
 const SORTED: u32 = 0x80000000;
-const CACHED: u32 = 65536;
 
 let suffixes: usize = 0;
 let ranks: usize = 0;
@@ -133,9 +132,6 @@ function setGroup(first: u32, last: u32): void {
 }
 
 function pivotOf(first: u32, last: u32): u32 {
-  const middle = first + ((last - first) >> 1);
-  const a = key(get(suffixes, first));
-  const b = key(get(suffixes, middle));
-  const c = key(get(suffixes, last - 1));
-  return a < b ? (b < c ? b : a < c ? c : a) : a < c ? a : b < c ? c : b;
+  const half = first + ((last - first) >> 1);
+  return <u32>middle(key(get(suffixes, first)), key(get(suffixes, half)), key(get(suffixes, last - 1)));
 }

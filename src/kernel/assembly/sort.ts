@@ -7,6 +7,9 @@
  */
 const SMALL: u32 = 16;
 
+/** Of a group no larger than this the suffix sorters keep all numbers in the cache. */
+export const CACHED: u32 = 65536;
+
 // @ts-ignore: decorator
 @inline
 function at(keys: usize, index: u32): u64 {
@@ -55,9 +58,10 @@ function quick(keys: usize, start: u32, end: u32, depth: u32): void {
   insertion(keys, start, end);
 }
 
+/** The middle one of three. */
 // @ts-ignore: decorator
 @inline
-function middle(a: u64, b: u64, c: u64): u64 {
+export function middle(a: u64, b: u64, c: u64): u64 {
   return a < b ? (b < c ? b : a < c ? c : a) : a < c ? a : b < c ? c : b;
 }
 

@@ -9,13 +9,11 @@
  * substring, the one whose substring ends there is smaller: its last byte begins an A, the other's a B.
  */
 import { get, set } from "./cells";
-import { sortNumbers } from "./sort";
+import { CACHED, middle, sortNumbers } from "./sort";
 
 /** Equal to the suffix before it, as far as it was compared. */
 export const EQUAL: u32 = 0x80000000;
 
-/** The place within a group has 16 bits. */
-const CACHED: u32 = 65536;
 const KEY_BYTES: u32 = 6;
 /** Looking a little further than the substring settles most ties at once. */
 const MIN_DEPTH: u32 = 26;
@@ -193,10 +191,4 @@ function pivotOf(first: u32, last: u32, depth: u32): u64 {
 @inline
 function at(first: u32, nth: u32, step: u32, depth: u32): u64 {
   return key(get(suffixes, first + nth * step), depth);
-}
-
-// @ts-ignore: decorator
-@inline
-function middle(a: u64, b: u64, c: u64): u64 {
-  return a < b ? (b < c ? b : a < c ? c : a) : a < c ? a : b < c ? c : b;
 }

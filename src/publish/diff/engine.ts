@@ -20,7 +20,7 @@ import { writeBsdiff } from "../../format/delta/bsdiff/write.ts";
 import { MAX_BLOCK } from "../../format/delta/bzip2/encode.ts";
 import { writeVcdiff } from "../../format/delta/vcdiff/write.ts";
 import type { Algorithm } from "../../format/manifest/delta-manifest.ts";
-import { CoverKernel, coverMemory, TransformKernel, VCDIFF_WINDOW_BYTES } from "../../kernel/kernel.ts";
+import { CoverKernel, coverMemory, TransformKernel } from "../../kernel/kernel.ts";
 
 export type BsdiffEngine = "kernel" | "bsdiff-node";
 
@@ -73,7 +73,7 @@ function createVcdiff(job: PatchJob): Uint8Array {
     sourceSize: kernel.source.length,
     target: kernel.target,
     segments: kernel.covers("copy"),
-    windowBytes: VCDIFF_WINDOW_BYTES,
+    windowBytes: kernel.windowBytes,
   });
 }
 
