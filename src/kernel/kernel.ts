@@ -4,24 +4,30 @@
  * Each kernel owns a memory of a size known beforehand and is dropped after use; a memory never shrinks.
  */
 import { readFileSync } from "node:fs";
+import type { ByteSource } from "../base/byte-source.ts";
 import { ThemisError } from "../base/error.ts";
 
 type Exports = {
   readonly SUFFIX_WORK_BYTES: WebAssembly.Global;
+  readonly INDEX_WORK_BYTES: WebAssembly.Global;
   readonly COVER_WORK_BYTES: WebAssembly.Global;
   readonly COVER_OUT_BYTES: WebAssembly.Global;
   readonly WINDOW: WebAssembly.Global;
-  readonly searchBytes: (size: number) => number;
+  readonly MORE: WebAssembly.Global;
   readonly suffixArray: (text: number, length: number, suffixes: number, work: number) => void;
-  readonly openSearch: (source: number, size: number, suffixes: number, work: number) => void;
-  readonly openCover: (
+  readonly searchBytes: (size: number, stride: number) => number;
+  readonly openSearch: (
     source: number,
     size: number,
-    target: number,
-    length: number,
+    stride: number,
+    suffixes: number,
+    search: number,
     work: number,
-    forVcdiff: boolean,
   ) => void;
+  readonly openCover: (source: number, size: number, length: number, work: number) => void;
+  readonly choosePurpose: (forVcdiff: boolean) => void;
+  readonly provide: (at: number, first: number, end: number) => void;
+  readonly oldestNeeded: () => number;
   readonly nextCovers: (segments: number) => number;
   readonly transform: (
     block: number,
@@ -38,7 +44,8 @@ const PAGE_BYTES = 65536;
 const START = PAGE_BYTES;
 /** Kernels read a little beyond what they are given. */
 const MARGIN = 64;
-const MAX_BYTES = 2 ** 32 - PAGE_BYTES;
+/** What 32-bit addresses reach. */
+export const MAX_KERNEL_BYTES = 2 ** 32 - PAGE_BYTES;
 
 let compiled: WebAssembly.Module | undefined;
 
@@ -78,10 +85,12 @@ function readSizes() {
   const { exports } = instantiate(2);
   return {
     suffixWork: exports.SUFFIX_WORK_BYTES.value as number,
+    indexWork: exports.INDEX_WORK_BYTES.value as number,
     coverWork: exports.COVER_WORK_BYTES.value as number,
     coverOut: exports.COVER_OUT_BYTES.value as number,
     window: exports.WINDOW.value as number,
-    search: (sourceSize: number) => exports.searchBytes(sourceSize),
+    more: exports.MORE.value as number,
+    search: (sourceSize: number, stride: number) => exports.searchBytes(sourceSize, stride),
   };
 }
 
@@ -90,37 +99,61 @@ function workSizes(): ReturnType<typeof readSizes> {
   return sizes;
 }
 
-function coverLayout(sourceSize: number, targetSize: number) {
-  const { suffixWork, coverWork, coverOut, search } = workSizes();
+/** "add": a difference is added to the source (bsdiff). "copy": every byte is the source's, or the target's own (VCDIFF). */
+export type CoverPurpose = "add" | "copy";
+
+export type CoverShape = {
+  /** In bytes. */
+  readonly sourceSize: number;
+  readonly targetSize: number;
+  /** Every so many bytes of the source are indexed: 4 / stride bytes of memory for each. */
+  readonly stride: number;
+  readonly purpose: CoverPurpose;
+};
+
+/** Of the target so much is held beyond what may be copied from. */
+const AHEAD_BYTES = 1 << 20;
+
+function coverLayout({ sourceSize, targetSize, stride, purpose }: CoverShape) {
+  const { indexWork, coverWork, coverOut, search, window } = workSizes();
+  const held = Math.min(targetSize, purpose === "copy" ? window + AHEAD_BYTES : AHEAD_BYTES);
   const layout = new Layout();
   return {
-    work: layout.take(Math.max(suffixWork, coverWork)),
-    search: layout.take(search(sourceSize)),
+    work: layout.take(Math.max(indexWork, coverWork)),
     out: layout.take(coverOut),
-    source: layout.take(sourceSize + targetSize),
-    suffixes: layout.take(sourceSize * 4),
+    target: layout.take(held),
+    source: layout.take(sourceSize),
+    suffixes: layout.take(Math.ceil(sourceSize / stride) * 4),
+    search: layout.take(search(sourceSize, stride)),
+    held,
     bytes: layout.bytes,
   };
 }
 
-/** What CoverKernel will take, in bytes. */
-export function coverMemory(sourceSize: number, targetSize: number): number {
-  return coverLayout(sourceSize, targetSize).bytes;
+/** What CoverKernel will take, in bytes; more than `MAX_KERNEL_BYTES` cannot be had. */
+export function coverMemory(shape: CoverShape): number {
+  return coverLayout(shape).bytes;
+}
+
+/** How much of a target one window of VCDIFF makes, in bytes. */
+export function windowBytes(): number {
+  return workSizes().window;
 }
 
 /** Finds which part of a source stands behind each byte of a target. */
 export class CoverKernel {
-  /** To be filled before covers() is called; they lie in the kernel's memory. */
+  /** To be filled before index() is called; it lies in the kernel's memory. */
   readonly source: Uint8Array;
-  readonly target: Uint8Array;
+  readonly #shape: CoverShape;
   readonly #exports: Exports;
   readonly #memory: WebAssembly.Memory;
   readonly #at: ReturnType<typeof coverLayout>;
 
   /** @throws ThemisError DIFF_TOO_LARGE when the memory that is needed cannot be had */
-  constructor(sourceSize: number, targetSize: number) {
-    this.#at = coverLayout(sourceSize, targetSize);
-    if (this.#at.bytes > MAX_BYTES) throw tooLarge(this.#at.bytes);
+  constructor(shape: CoverShape) {
+    this.#shape = shape;
+    this.#at = coverLayout(shape);
+    if (this.#at.bytes > MAX_KERNEL_BYTES) throw tooLarge(this.#at.bytes);
     try {
       const { memory, exports } = instantiate(Math.ceil(this.#at.bytes / PAGE_BYTES));
       this.#memory = memory;
@@ -129,40 +162,61 @@ export class CoverKernel {
       if (cause instanceof RangeError) throw tooLarge(this.#at.bytes, cause);
       throw cause;
     }
-    this.source = new Uint8Array(this.#memory.buffer, this.#at.source, sourceSize);
-    this.target = new Uint8Array(this.#memory.buffer, this.#at.source + sourceSize, targetSize);
+    this.source = new Uint8Array(this.#memory.buffer, this.#at.source, shape.sourceSize);
   }
 
-  /** How much of the target one window of VCDIFF makes. */
-  get windowBytes(): number {
-    return workSizes().window;
+  /** Sorts the source, once it is filled. */
+  index(): void {
+    const { sourceSize, stride, purpose } = this.#shape;
+    const { source, suffixes, search, work } = this.#at;
+    this.#exports.choosePurpose(purpose === "copy");
+    this.#exports.openSearch(source, sourceSize, stride, suffixes, search, work);
   }
 
   /**
-   * Batches of segments: three numbers each, where in the target, where in the source, how long.
+   * Batches of segments, each valid until the next is asked for: three numbers a segment, where in the target,
+   * where in the source (0xffffffff: nowhere), how long.
    *
    * For "copy" every byte of a segment is the same as in the source, and what lies behind the source is the
-   * target, within the same window of `windowBytes`.
+   * target, within the same window of `windowBytes()`. The target is read once, from front to back.
    */
-  *covers(purpose: "add" | "copy"): Generator<Uint32Array> {
-    const { source, suffixes, search, work, out } = this.#at;
-    const target = source + this.source.length;
-    this.#exports.suffixArray(source, this.source.length, suffixes, work);
-    this.#exports.openSearch(source, this.source.length, suffixes, search);
-    this.#exports.openCover(source, this.source.length, target, this.target.length, work, purpose === "copy");
+  *covers(target: ByteSource): Generator<Uint32Array> {
+    const { more } = workSizes();
+    const { source, work, out, target: place, held } = this.#at;
+    this.#exports.openCover(source, this.#shape.sourceSize, target.size, work);
+    const view = new Uint8Array(this.#memory.buffer, place, held);
+    let first = 0;
+    let known = 0;
     for (;;) {
-      const count = this.#exports.nextCovers(out);
+      const count = this.#exports.nextCovers(out) >>> 0;
       if (count === 0) return;
-      yield new Uint32Array(this.#memory.buffer, out, count * 3).slice();
+      if (count !== more >>> 0) {
+        yield new Uint32Array(this.#memory.buffer, out, count * 3);
+        continue;
+      }
+      const keep = this.#exports.oldestNeeded() >>> 0;
+      view.copyWithin(0, keep - first, known - first);
+      const end = Math.min(target.size, keep + held);
+      target.read(known, view.subarray(known - keep, end - keep));
+      first = keep;
+      known = end;
+      this.#exports.provide(place, first, known);
     }
   }
+}
 
-  /** The suffix array of the source, for tests. */
-  suffixArray(): Uint32Array {
-    const { source, suffixes, work } = this.#at;
-    this.#exports.suffixArray(source, this.source.length, suffixes, work);
-    return new Uint32Array(this.#memory.buffer, suffixes, this.source.length);
-  }
+/** The order of all suffixes of a text, for tests. */
+export function suffixArray(text: Uint8Array): Uint32Array {
+  const layout = new Layout();
+  const at = {
+    work: layout.take(workSizes().suffixWork),
+    text: layout.take(text.length),
+    suffixes: layout.take(text.length * 4),
+  };
+  const { memory, exports } = instantiate(Math.ceil(layout.bytes / PAGE_BYTES));
+  new Uint8Array(memory.buffer).set(text, at.text);
+  exports.suffixArray(at.text, text.length, at.suffixes, at.work);
+  return new Uint32Array(memory.buffer, at.suffixes, text.length).slice();
 }
 
 /** The Burrows-Wheeler transform of blocks up to a size. */

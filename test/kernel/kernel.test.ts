@@ -3,15 +3,10 @@ import { execFileSync } from "node:child_process";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Bzip2Encoder, MAX_BLOCK } from "../../src/format/delta/bzip2/encode.ts";
-import { CoverKernel, TransformKernel } from "../../src/kernel/kernel.ts";
+import { suffixArray, TransformKernel } from "../../src/kernel/kernel.ts";
 import { hasTool } from "../kit/tools.ts";
 import { noise } from "../kit/world.ts";
-
-function suffixArray(text: Uint8Array): Uint32Array {
-  const kernel = new CoverKernel(text.length, 0);
-  kernel.source.set(text);
-  return kernel.suffixArray();
-}
+import { hostile } from "./hostile-texts.ts";
 
 /** Linear: each suffix once, and each pair of neighbours in order by first byte and by what follows. */
 function expectSorted(text: Uint8Array, suffixes: Uint32Array): void {
@@ -24,27 +19,6 @@ function expectSorted(text: Uint8Array, suffixes: Uint32Array): void {
     if (text[a]! > text[b]! || (text[a] === text[b] && ranks[a + 1]! > ranks[b + 1]!)) wrong = i;
   }
   expect(wrong).toBe(-1);
-}
-
-const SIZE = 300_000;
-/** Each of them is quadratic for some suffix sorter. */
-const hostile: Readonly<Record<string, Uint8Array>> = {
-  zeros: new Uint8Array(SIZE),
-  "zeros between ones": new Uint8Array(SIZE).map((_, i) => (i % 997 === 0 ? 1 : 0)),
-  "a period of two": new Uint8Array(SIZE).map((_, i) => i & 1),
-  "a period of 1000": new Uint8Array(SIZE).map((_, i) => noise(1000, 1)[i % 1000]!),
-  "a Fibonacci word": fibonacci(SIZE),
-  "the Thue-Morse word": new Uint8Array(SIZE).map((_, i) => i.toString(2).replaceAll("0", "").length & 1),
-  "the same noise twice": Buffer.concat([noise(SIZE / 2, 1), noise(SIZE / 2, 1)]),
-  "a ramp up": new Uint8Array(SIZE).map((_, i) => i >> 11),
-  "a ramp down": new Uint8Array(SIZE).map((_, i) => 255 - (i >> 11)),
-  "runs of growing length": Buffer.concat(Array.from({ length: 700 }, (_, n) => Buffer.alloc(n, n & 1))),
-};
-
-function fibonacci(size: number): Uint8Array {
-  let [a, b] = ["b", "ba"];
-  while (b.length < size) [a, b] = [b, b + a];
-  return Buffer.from(b.slice(0, size));
 }
 
 describe("the suffix array", () => {
@@ -76,37 +50,6 @@ describe("the suffix array", () => {
       ),
     );
     expectSorted(text, suffixArray(text));
-  });
-});
-
-describe("covers", () => {
-  it("fill the target without gaps and stay inside of the source", () => {
-    fc.assert(
-      fc.property(
-        fc.uint8Array({ maxLength: 3000 }),
-        fc.array(fc.tuple(fc.nat(3000), fc.nat(400)), { maxLength: 20 }),
-        (source, cuts) => {
-          const target = Buffer.concat(
-            cuts.map(([at, length]) => Buffer.from([...source.subarray(at, at + length), length & 255])),
-          );
-          const kernel = new CoverKernel(source.length, target.length);
-          kernel.source.set(source);
-          kernel.target.set(target);
-          let end = 0;
-          for (const batch of kernel.covers("add")) {
-            for (let i = 0; i < batch.length; i += 3) {
-              const [begin, there, length] = [batch[i]!, batch[i + 1]!, batch[i + 2]!];
-              expect(begin).toBe(end);
-              expect(length).toBeGreaterThan(0);
-              if (there !== 0xffffffff) expect(there + length).toBeLessThanOrEqual(source.length);
-              end += length;
-            }
-          }
-          expect(end).toBe(target.length);
-        },
-      ),
-      { numRuns: 500 },
-    );
   });
 });
 

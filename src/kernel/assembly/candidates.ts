@@ -5,14 +5,14 @@
 import { get, set } from "./cells";
 import { exact, minMatch, skipRun } from "./costs";
 import { matchBackward, matchForward } from "./match";
-import { reachOf, source, sourceOf, sourceSize, target, targetSize, windowStart } from "./pair";
-import { foundAt, longestMatch } from "./suffix-search";
+import { known, oldest, placeOf, reachOf, source, sourceOf, sourceSize, target, windowStart } from "./pair";
+import { foundAt, longestMatch, shortest } from "./suffix-search";
 
 const NONE: u32 = 0xffffffff;
 const AHEAD: u32 = 512;
 const RING: u32 = 1024;
-const RECENT_LOG: u32 = 20;
-const RECENT_BYTES: u32 = 5;
+const RECENT_LOG: u32 = 18;
+const RECENT_BYTES: u32 = 6;
 
 export const CANDIDATES_BYTES: usize = (<usize>4 << RECENT_LOG) + <usize>RING * 8;
 
@@ -39,7 +39,7 @@ export function openCandidates(work: usize): void {
 
 /** Looks as far ahead of `at` as is worth it. */
 export function lookAhead(at: u32): void {
-  while (scan < targetSize && scan < at + AHEAD && ringCount < RING) look();
+  while (scan < known && scan < at + AHEAD && ringCount < RING) look();
 }
 
 /** Where the next candidate begins, or NONE. */
@@ -61,7 +61,7 @@ export function takeDiagonal(): u32 {
 function look(): void {
   if (scanKnows) {
     const there = sourceOf(scan, scanDiagonal);
-    const run = matchForward(target + scan, source + there, reachOf(there, scan, targetSize - scan));
+    const run = matchForward(target + scan, placeOf(there), reachOf(there, scan, known - scan));
     if (run >= skipRun) {
       skip(run);
       return;
@@ -74,8 +74,8 @@ function look(): void {
       return;
     }
   }
-  const length = longestMatch(target + scan, targetSize - scan);
-  if (length < minMatch) {
+  const length = longestMatch(target + scan, known - scan);
+  if (length < shortest) {
     scan++;
     return;
   }
@@ -98,7 +98,7 @@ function propose(begin: u32, diagonal: u32): void {
 }
 
 function skip(length: u32): void {
-  if (exact) for (let i: u32 = 1; i < length; i++) lookBehind(scan + i, false);
+  
   scan += length;
 }
 
@@ -106,13 +106,13 @@ function skip(length: u32): void {
 // @ts-ignore: decorator
 @inline
 function lookBehind(position: u32, wanted: bool): u32 {
-  if (targetSize - position < 8) return 0;
+  if (known - position < 8) return 0;
   const value = load<u64>(target + position) << (64 - 8 * RECENT_BYTES);
   const slot = <u32>((value * 0x9e3779b97f4a7c15) >> (64 - RECENT_LOG));
   const before = get(recent, slot);
   set(recent, slot, position);
   if (!wanted || before == NONE || before < windowStart(position)) return 0;
-  const limit = reachOf(sourceSize + before, position, targetSize - position);
+  const limit = reachOf(sourceSize + before, position, known - position);
   const common = matchForward(target + before, target + position, limit);
   if (common < minMatch || ringCount + 1 >= RING) return 0;
   propose(position, sourceSize + before - position);
@@ -121,7 +121,7 @@ function lookBehind(position: u32, wanted: bool): u32 {
 
 /** How far back the diagonal pays, at most 64 bytes. */
 function reachBack(position: u32, there: u32): u32 {
-  const limit = min(min(position, there), <u32>64);
+  const limit = min(min(position - oldest, there), <u32>64);
   if (exact) return matchBackward(target + position, source + there, limit);
   let score: i32 = 0;
   let best: i32 = 0;

@@ -39,6 +39,6 @@ export function costsOfVcdiff(): void {
   extraCost = 32;
   toExtraCost = 28;
   changeCost = 52;
-  minMatch = 5;
-  skipRun = 48;
+  minMatch = 6;
+  skipRun = 12;
 }

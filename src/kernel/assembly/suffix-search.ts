@@ -1,15 +1,21 @@
 /**
- * The longest string of the source that begins at a place of the target, by its suffix array.
+ * The longest string of the source that begins at a place of the target, by its sparse index.
  *
- * A table of the first two bytes narrows the search, the first eight bytes of every 16th suffix narrow it
- * again, both without a look at the source: each look there is a cache miss. What both ends have in common
- * with the target is not compared again (Manber and Myers, 1990).
+ * Most searches find nothing, and a filter of one bit for each hash of the first bytes (Bloom, 1970, with
+ * one hash) says so at the cost of one look. For the others a table of the first two bytes narrows the
+ * search, the first eight bytes of every 8th suffix narrow it again, both without a look at the source: each
+ * look there is a cache miss. What both ends have in common with the target is not compared again (Manber
+ * and Myers, 1990).
  */
-import { get, set } from "./cells";
+import { get } from "./cells";
+import { minMatch } from "./costs";
 import { matchForward } from "./match";
+import { DEPTH, PAIRS_BYTES, sparseIndex } from "./sparse-index";
 
-/** For each pair of first bytes, where its suffixes begin, and the end. */
-const PAIRS_BYTES: usize = 65537 * 4;
+const SAMPLE_LOG: u32 = 3;
+/** Bits of the filter for each suffix, as a power of two. */
+const FILTER_LOG: u32 = 3;
+const MIN_FILTER_LOG: u32 = 13;
 
 export let foundAt: u32 = 0;
 
@@ -18,47 +24,76 @@ let sourceSize: u32 = 0;
 let suffixes: usize = 0;
 let pairs: usize = 0;
 let samples: usize = 0;
-const SAMPLE_LOG: u32 = 4;
+let filter: usize = 0;
+let filterShift: u64 = 0;
+/** How many first bytes the filter knows, as what a number of eight bytes is shifted by. */
+let keyShift: u64 = 0;
+/** A shorter match is none. */
+export let shortest: u32 = 0;
 
-/** In bytes, for a source of `size` bytes. */
-export function searchBytes(size: u32): usize {
-  return PAIRS_BYTES + 8 + (<usize>((size >> SAMPLE_LOG) + 1) << 3);
+function countOf(size: u32, stride: u32): u32 {
+  return size / stride + (size % stride == 0 ? 0 : 1);
 }
 
-export function openSearch(sourceAt: usize, size: u32, suffixesAt: usize, work: usize): void {
+function samplesBytes(count: u32): usize {
+  return ((<usize>(count >> SAMPLE_LOG)) + 1) << 3;
+}
+
+function filterLog(count: u32): u32 {
+  return max(MIN_FILTER_LOG, 32 - clz(max(count, 2) - 1) + FILTER_LOG - 1);
+}
+
+/** In bytes, for a source of `size` bytes, besides the suffixes. */
+export function searchBytes(size: u32, stride: u32): f64 {
+  const count = countOf(size, stride);
+  return <f64>(PAIRS_BYTES + 4) + <f64>samplesBytes(count) + <f64>(1 << (filterLog(count) - 3));
+}
+
+/** Sorts the source. A match that counts is found from the first indexed place in it on. */
+export function openSearch(
+  sourceAt: usize,
+  size: u32,
+  stride: u32,
+  suffixesAt: usize,
+  searchAt: usize,
+  work: usize,
+): void {
   source = sourceAt;
   sourceSize = size;
   suffixes = suffixesAt;
-  pairs = work;
-  samples = work + PAIRS_BYTES + 4;
-  memory.fill(pairs, 0, PAIRS_BYTES);
-  if (size == 0) return;
-  for (let i: u32 = 0; i + 1 < size; i++) {
-    const pair = (<u32>load<u8>(source + i) << 8) | load<u8>(source + i + 1);
-    set(pairs, pair, get(pairs, pair) + 1);
+  pairs = searchAt;
+  samples = pairs + PAIRS_BYTES + 4;
+  const count = countOf(size, stride);
+  filter = samples + samplesBytes(count);
+  sparseIndex(source, size, stride, suffixes, pairs, work);
+  for (let i: u32 = 0; i < count; i += 1 << SAMPLE_LOG) {
+    store<u64>(samples + ((<usize>(i >> SAMPLE_LOG)) << 3), firstBytes(get(suffixes, i)));
   }
-  // The last byte alone is smaller than any pair that begins with it.
-  const alone = <u32>load<u8>(source + size - 1) << 8;
-  let sum: u32 = 0;
-  for (let pair: u32 = 0; pair < 65536; pair++) {
-    if (pair == alone) sum++;
-    const here = get(pairs, pair);
-    set(pairs, pair, sum);
-    sum += here;
+  const bits = filterLog(count);
+  filterShift = 64 - <u64>bits;
+  shortest = min(<u32>8, max(<u32>4, minMatch + 1 - stride));
+  keyShift = 64 - 8 * <u64>shortest;
+  memory.fill(filter, 0, <usize>1 << (bits - 3));
+  for (let i: u32 = 0; i < size; i += stride) {
+    const slot = slotOf(source + i);
+    const cell = filter + (slot >> 3);
+    store<u8>(cell, load<u8>(cell) | (<u8>1 << <u8>(slot & 7)));
   }
-  set(pairs, 65536, sum);
-  for (let i: u32 = 0; i < size; i += 1 << SAMPLE_LOG) {
-    store<u64>(samples + (<usize>(i >> SAMPLE_LOG) << 3), firstBytes(source, get(suffixes, i), size));
-  }
+}
+
+// @ts-ignore: decorator
+@inline
+function slotOf(bytes: usize): u32 {
+  return <u32>(((load<u64>(bytes) << keyShift) * 0x9e3779b97f4a7c15) >> filterShift);
 }
 
 /** Eight bytes as a number, the first one highest; zeros behind the end. */
 // @ts-ignore: decorator
 @inline
-function firstBytes(text: usize, start: u32, size: u32): u64 {
-  const value = bswap(load<u64>(text + start));
-  const left = size - start;
-  return left >= 8 ? value : value & ~((<u64>U64.MAX_VALUE) >> (<u64>left << 3));
+function firstBytes(start: u32): u64 {
+  const value = bswap(load<u64>(source + start));
+  const left = sourceSize - start;
+  return left >= 8 ? value : value & ~((<u64>U64.MAX_VALUE) >> ((<u64>left) << 3));
 }
 
 /** Of the samples from `first` to `last`, the first that is not smaller than the key (or larger, if `beyond`). */
@@ -72,16 +107,16 @@ function sampleOf(key: u64, first: u32, last: u32, beyond: bool): u32 {
   return first;
 }
 
-/** Its length; `foundAt` is where in the source. */
+/** Its length, or 0 where the filter knows that it is less than `shortest`; `foundAt` is where in the source. */
 export function longestMatch(target: usize, size: u32): u32 {
-  if (size < 2 || sourceSize == 0) return 0;
-  const pair = (<u32>load<u8>(target) << 8) | load<u8>(target + 1);
-  const alone = <u32>load<u8>(source + sourceSize - 1) << 8;
+  if (size < 8) return 0;
+  const slot = slotOf(target);
+  if (((load<u8>(filter + (slot >> 3)) >> <u8>(slot & 7)) & 1) == 0) return 0;
+  const pair = <u32>bswap<u16>(load<u16>(target));
   let low = get(pairs, pair);
   let high = get(pairs, pair + 1);
-  if (pair + 1 == alone && high > low) high--;
   if (high <= low) return 0;
-  if (size >= 8 && high - low > 1 << SAMPLE_LOG) {
+  if (high - low > 1 << SAMPLE_LOG) {
     // Samples strictly inside of what the pair left.
     const first = (low >> SAMPLE_LOG) + 1;
     const last = ((high - 1) >> SAMPLE_LOG) + 1;
@@ -97,7 +132,8 @@ export function longestMatch(target: usize, size: u32): u32 {
   while (low < high) {
     const middle = low + ((high - low) >> 1);
     const start = get(suffixes, middle);
-    const known = min(lowCommon, highCommon);
+    // Beyond what the index was sorted by, neighbours promise nothing.
+    const known = min(min(lowCommon, highCommon), DEPTH);
     const limit = min(size, sourceSize - start);
     const common = known >= limit
       ? limit

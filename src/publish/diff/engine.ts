@@ -13,14 +13,15 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { constants, zstdCompress } from "node:zlib";
-import { openFileSource } from "../../base/byte-source.ts";
+import { type ByteSource, openFileSource } from "../../base/byte-source.ts";
 import { ThemisError } from "../../base/error.ts";
 import type { Container } from "../../format/delta/bsdiff/container.ts";
 import { writeBsdiff } from "../../format/delta/bsdiff/write.ts";
 import { MAX_BLOCK } from "../../format/delta/bzip2/encode.ts";
 import { writeVcdiff } from "../../format/delta/vcdiff/write.ts";
 import type { Algorithm } from "../../format/manifest/delta-manifest.ts";
-import { CoverKernel, coverMemory, TransformKernel } from "../../kernel/kernel.ts";
+import { TransformKernel, windowBytes } from "../../kernel/kernel.ts";
+import { findCovers, planCovers } from "./covers.ts";
 
 export type BsdiffEngine = "kernel" | "bsdiff-node";
 
@@ -57,51 +58,59 @@ export async function createPatch(job: PatchJob): Promise<Uint8Array> {
 }
 
 function createBsdiff(job: PatchJob): Uint8Array {
-  const kernel = openKernel(job);
-  return writeBsdiff({
-    source: kernel.source,
-    target: kernel.target,
-    segments: kernel.covers("add"),
-    container: job.container ?? "bsdiff40",
-    transform: new TransformKernel(MAX_BLOCK).transform,
+  return withFiles(job, (source, target) => {
+    const plan = planCovers(
+      { sourceSize: source.size, targetSize: target.size, purpose: "add" },
+      limitOf(job),
+    );
+    return writeBsdiff({
+      source,
+      target,
+      segments: findCovers(source, target, "add", plan),
+      container: job.container ?? "bsdiff40",
+      transform: new TransformKernel(MAX_BLOCK).transform,
+    });
   });
 }
 
 function createVcdiff(job: PatchJob): Uint8Array {
-  const kernel = openKernel(job);
-  return writeVcdiff({
-    sourceSize: kernel.source.length,
-    target: kernel.target,
-    segments: kernel.covers("copy"),
-    windowBytes: kernel.windowBytes,
+  return withFiles(job, (source, target) => {
+    const plan = planCovers(
+      { sourceSize: source.size, targetSize: target.size, purpose: "copy" },
+      limitOf(job),
+    );
+    const pieces: Uint8Array[] = [];
+    for (const piece of writeVcdiff({
+      sourceSize: source.size,
+      target,
+      segments: findCovers(source, target, "copy", plan),
+      windowBytes: windowBytes(),
+    })) {
+      pieces.push(piece.slice());
+    }
+    return Buffer.concat(pieces);
   });
 }
 
-/** The files go straight into the kernel's memory, which is all that is taken. */
-function openKernel({ sourcePath, targetPath, memoryLimit }: PatchJob): CoverKernel {
-  const source = openFileSource(sourcePath);
-  const target = openFileSource(targetPath);
-  try {
-    const needed = coverMemory(source.size, target.size);
-    if (memoryLimit !== undefined && needed > memoryLimit) {
-      throw new ThemisError(
-        "DIFF_TOO_LARGE",
-        "failed",
-        `it takes ${mebibytes(needed)} of memory, more than the ${mebibytes(memoryLimit)} allowed`,
-      );
-    }
-    const kernel = new CoverKernel(source.size, target.size);
-    source.read(0, kernel.source);
-    target.read(0, kernel.target);
-    return kernel;
-  } finally {
-    source.close();
-    target.close();
-  }
+function limitOf({ memoryLimit }: PatchJob): number {
+  return memoryLimit ?? Number.POSITIVE_INFINITY;
 }
 
-function mebibytes(bytes: number): string {
-  return `${Math.ceil(bytes / 2 ** 20)} MiB`;
+function withFiles<T>(
+  { sourcePath, targetPath }: PatchJob,
+  work: (source: ByteSource, target: ByteSource) => T,
+): T {
+  const source = openFileSource(sourcePath);
+  try {
+    const target = openFileSource(targetPath);
+    try {
+      return work(source, target);
+    } finally {
+      target.close();
+    }
+  } finally {
+    source.close();
+  }
 }
 
 async function createZstdDict({ sourcePath, targetPath }: PatchJob): Promise<Uint8Array> {

@@ -2,9 +2,11 @@
  * Writes a patch of the bsdiff family from the covers that an engine found.
  *
  * A segment with a source becomes diff bytes (target minus source), one without becomes extra bytes of the
- * triple before it. Streams are compressed as they grow, so memory is the files and the patch.
+ * triple before it. Both files are read by position and streams are compressed as they grow, so memory is
+ * the patch.
  */
 import { brotliCompressSync, constants } from "node:zlib";
+import type { ByteSource } from "../../../base/byte-source.ts";
 import { Bzip2Encoder, type Transform } from "../bzip2/encode.ts";
 import { NO_SOURCE, type Segments } from "../segments.ts";
 import {
@@ -18,8 +20,8 @@ import {
 import { writeInteger } from "./integer.ts";
 
 export type BsdiffParts = {
-  readonly source: Uint8Array;
-  readonly target: Uint8Array;
+  readonly source: ByteSource;
+  readonly target: ByteSource;
   readonly segments: Segments;
   readonly container: Container;
   readonly transform: Transform;
@@ -37,7 +39,7 @@ export function writeBsdiff({ source, target, segments, container, transform }: 
     writeTriples(source, target, segments, all, all, all);
     const header = new Uint8Array(ENDSLEY_HEADER_BYTES);
     header.set(ENDSLEY_MAGIC);
-    writeInteger(header, 16, target.length);
+    writeInteger(header, 16, target.size);
     return Buffer.concat([header, all.finish()]);
   }
   const control = compressor();
@@ -52,32 +54,40 @@ export function writeBsdiff({ source, target, segments, container, transform }: 
   } else header.set(BSDIFF40_MAGIC);
   writeInteger(header, 8, streams[0]!.length);
   writeInteger(header, 16, streams[1]!.length);
-  writeInteger(header, 24, target.length);
+  writeInteger(header, 24, target.size);
   return Buffer.concat([header, ...streams]);
 }
 
 function writeTriples(
-  source: Uint8Array,
-  target: Uint8Array,
+  source: ByteSource,
+  target: ByteSource,
   segments: Segments,
   control: Compress,
   diff: Compress,
   extra: Compress,
 ): void {
   const numbers = new Uint8Array(24);
-  const chunk = new Uint8Array(CHUNK_BYTES);
+  const made = new Uint8Array(CHUNK_BYTES);
+  const added = new Uint8Array(CHUNK_BYTES);
   const write = (triple: Triple, next: number): void => {
     writeInteger(numbers, 0, triple.add);
     writeInteger(numbers, 8, triple.copy);
     writeInteger(numbers, 16, next - triple.source - triple.add);
     control.push(numbers);
     for (let done = 0; done < triple.add; done += CHUNK_BYTES) {
-      const length = Math.min(CHUNK_BYTES, triple.add - done);
-      subtract(chunk, target, triple.target + done, source, triple.source + done, length);
-      diff.push(chunk.subarray(0, length));
+      const chunk = made.subarray(0, Math.min(CHUNK_BYTES, triple.add - done));
+      const from = added.subarray(0, chunk.length);
+      target.read(triple.target + done, chunk);
+      source.read(triple.source + done, from);
+      subtract(chunk, from);
+      diff.push(chunk);
     }
     const extraStart = triple.target + triple.add;
-    extra.push(target.subarray(extraStart, extraStart + triple.copy));
+    for (let done = 0; done < triple.copy; done += CHUNK_BYTES) {
+      const chunk = made.subarray(0, Math.min(CHUNK_BYTES, triple.copy - done));
+      target.read(extraStart + done, chunk);
+      extra.push(chunk);
+    }
   };
   let triple: Triple | undefined;
   for (const batch of segments) {
@@ -96,15 +106,9 @@ function writeTriples(
   if (triple) write(triple, triple.source + triple.add);
 }
 
-function subtract(
-  into: Uint8Array,
-  target: Uint8Array,
-  targetAt: number,
-  source: Uint8Array,
-  sourceAt: number,
-  length: number,
-): void {
-  for (let i = 0; i < length; i++) into[i] = target[targetAt + i]! - source[sourceAt + i]!;
+/** Byte by byte modulo 256. */
+function subtract(from: Uint8Array, bytes: Uint8Array): void {
+  for (let i = 0; i < from.length; i++) from[i] = from[i]! - bytes[i]!;
 }
 
 type Compress = { readonly push: (bytes: Uint8Array) => void; readonly finish: () => Uint8Array };

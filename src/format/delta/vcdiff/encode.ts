@@ -34,7 +34,7 @@ export type VcdiffWindow = {
    * Triples in the order of the target, which they fill: ADD and RUN take their bytes from `target`, COPY
    * has its address in U (segment first, then the window), and lies in one of the two as a whole.
    */
-  readonly operations: Int32Array;
+  readonly operations: Float64Array;
   readonly adler32: boolean;
 };
 

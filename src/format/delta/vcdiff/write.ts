@@ -2,8 +2,10 @@
  * Writes a VCDIFF patch from the segments that an engine found: plain RFC 3284, readable by everybody.
  *
  * A segment with a source becomes COPY, one without ADD. What lies behind the source is the target itself:
- * an engine copies from there only within the window that it is in.
+ * an engine copies from there only within the window that it is in. Each window names no more of the
+ * source than it copies from, so that addresses are short and a reader holds little.
  */
+import type { ByteSource } from "../../../base/byte-source.ts";
 import { NO_SOURCE, type Segments } from "../segments.ts";
 import {
   encodeVcdiffHeader,
@@ -16,58 +18,68 @@ import {
 export type VcdiffParts = {
   /** In bytes. */
   readonly sourceSize: number;
-  readonly target: Uint8Array;
+  readonly target: ByteSource;
   readonly segments: Segments;
   /** How much of the target one window makes. */
   readonly windowBytes: number;
 };
 
-export function writeVcdiff({ sourceSize, target, segments, windowBytes }: VcdiffParts): Uint8Array {
-  const done: Uint8Array[] = [encodeVcdiffHeader()];
+/** The patch in pieces, in order, each valid until the next is asked for; at most a window is held. */
+export function* writeVcdiff({
+  sourceSize,
+  target,
+  segments,
+  windowBytes,
+}: VcdiffParts): Generator<Uint8Array> {
+  yield encodeVcdiffHeader();
   const encoder = new VcdiffEncoder();
-  const operations = new Operations();
+  const operations = new Operations(sourceSize);
+  const bytes = new Uint8Array(Math.min(windowBytes, target.size));
   let start = 0;
   let at = 0;
-  const endWindow = (): void => {
-    const window = {
-      target: target.subarray(start, at),
-      sourceSegment: sourceSize > 0 ? { position: 0, length: sourceSize } : undefined,
-      operations: operations.take(),
-      adler32: false,
-    };
-    for (const piece of encoder.writeWindow(window)) done.push(piece.slice());
+  const endWindow = (): readonly Uint8Array[] => {
+    const made = bytes.subarray(0, at - start);
+    target.read(start, made);
+    const window = { target: made, ...operations.take(start), adler32: false };
     start = at;
+    return encoder.writeWindow(window);
   };
   for (const batch of segments) {
     for (let i = 0; i < batch.length; i += 3) {
       let there = batch[i + 1]!;
       for (let left = batch[i + 2]!; left > 0; ) {
         // A copy lies wholly in the source or wholly in the window.
-        const whole = there < sourceSize ? sourceSize - there : left;
+        const whole = there !== NO_SOURCE && there < sourceSize ? sourceSize - there : left;
         const length = Math.min(left, start + windowBytes - at, whole);
         if (there === NO_SOURCE) operations.push(OPERATION_ADD, length, 0);
         else {
-          // In U (RFC 3284, section 3) the window stands right behind the source.
-          operations.push(OPERATION_COPY, length, there < sourceSize ? there : there - start);
+          operations.push(OPERATION_COPY, length, there);
           there += length;
         }
         at += length;
         left -= length;
-        if (at === start + windowBytes) endWindow();
+        if (at === start + windowBytes) yield* endWindow();
       }
     }
   }
-  if (at > start) endWindow();
-  return Buffer.concat(done);
+  if (at > start) yield* endWindow();
 }
 
+/** What a window does, with addresses in the source and behind it until the window's own segment is known. */
 class Operations {
-  #fields = new Int32Array(3 * 4096);
+  readonly #sourceSize: number;
+  #fields = new Float64Array(OPERATION_FIELDS * 4096);
   #length = 0;
+  #first = Number.POSITIVE_INFINITY;
+  #end = 0;
+
+  constructor(sourceSize: number) {
+    this.#sourceSize = sourceSize;
+  }
 
   push(kind: number, size: number, address: number): void {
     if (this.#length === this.#fields.length) {
-      const grown = new Int32Array(this.#fields.length * 2);
+      const grown = new Float64Array(this.#fields.length * 2);
       grown.set(this.#fields);
       this.#fields = grown;
     }
@@ -75,12 +87,30 @@ class Operations {
     this.#fields[this.#length + 1] = size;
     this.#fields[this.#length + 2] = address;
     this.#length += OPERATION_FIELDS;
+    if (kind !== OPERATION_COPY || address >= this.#sourceSize) return;
+    this.#first = Math.min(this.#first, address);
+    this.#end = Math.max(this.#end, address + size);
   }
 
-  /** Valid until the next push. */
-  take(): Int32Array {
-    const taken = this.#fields.subarray(0, this.#length);
+  /** With addresses in U (RFC 3284, section 3): the segment, and right behind it the window. Valid until the next push. */
+  take(windowStart: number): {
+    readonly sourceSegment: { readonly position: number; readonly length: number } | undefined;
+    readonly operations: Float64Array;
+  } {
+    const operations = this.#fields.subarray(0, this.#length);
+    const sourceSegment =
+      this.#end > 0 ? { position: this.#first, length: this.#end - this.#first } : undefined;
+    for (let i = 0; i < operations.length; i += OPERATION_FIELDS) {
+      if (operations[i] !== OPERATION_COPY) continue;
+      const address = operations[i + 2]!;
+      operations[i + 2] =
+        address < this.#sourceSize
+          ? address - this.#first
+          : address - this.#sourceSize - windowStart + (sourceSegment?.length ?? 0);
+    }
     this.#length = 0;
-    return taken;
+    this.#first = Number.POSITIVE_INFINITY;
+    this.#end = 0;
+    return { sourceSegment, operations };
   }
 }

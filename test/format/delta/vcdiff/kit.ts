@@ -51,7 +51,7 @@ export type Wish = { readonly kind: number; readonly size: number; readonly wher
 export function makeWindow(
   segment: Uint8Array,
   wishes: readonly Wish[],
-): { target: Uint8Array; operations: Int32Array } {
+): { target: Uint8Array; operations: Float64Array } {
   const u: number[] = [...segment];
   const operations: number[] = [];
   for (const { kind, size, where } of wishes) {
@@ -67,7 +67,7 @@ export function makeWindow(
       operations.push(kind === OPERATION_RUN ? OPERATION_RUN : OPERATION_ADD, size, 0);
     }
   }
-  return { target: Uint8Array.from(u.slice(segment.length)), operations: Int32Array.from(operations) };
+  return { target: Uint8Array.from(u.slice(segment.length)), operations: Float64Array.from(operations) };
 }
 
 export function encodePatch(

@@ -142,7 +142,7 @@ describe("the encoder", () => {
     const window = {
       target: new Uint8Array(4),
       sourceSegment: { position: 0, length: 10 },
-      operations: Int32Array.from(operations),
+      operations: Float64Array.from(operations),
       adler32: false,
     };
     expect(() => new VcdiffEncoder().writeWindow(window)).toThrow(Error);
@@ -194,7 +194,7 @@ function naiveAdler(bytes: Uint8Array): number {
 }
 
 /** Bytes of instructions and addresses in the best of all encodings, by trying every mode and every pair. */
-function shortest(operations: Int32Array, segmentLength: number): number {
+function shortest(operations: Float64Array, segmentLength: number): number {
   const { entries } = defaultCodeTable;
   const modes = 2 + 4 + 3;
   const cache = new AddressCache(defaultCodeTable);

@@ -129,7 +129,7 @@ describe.skipIf(!hasTool("xdelta3"))("xdelta3", () => {
   it("reads our windows of 8 MiB", () => {
     const target = noise(8 << 20, 9);
     const source = target.subarray(0, 8_000_000);
-    const operations = Int32Array.of(
+    const operations = Float64Array.of(
       OPERATION_COPY,
       8_000_000,
       0,
@@ -171,7 +171,7 @@ describe.skipIf(!hasTool("xdelta3"))("xdelta3", () => {
       ...new VcdiffEncoder().writeWindow({
         target,
         sourceSegment: { position, length },
-        operations: Int32Array.from(operations),
+        operations: Float64Array.from(operations),
         adler32: false,
       }),
     ]);

@@ -1,0 +1,144 @@
+/**
+ * Which part of the source stands behind each byte of the target, in the memory that is allowed.
+ *
+ *   the whole source, every 2nd byte indexed    about 3.5 bytes of memory for each of its bytes
+ *   every 4th, 8th, 16th                        2.3, 1.6, 1.3
+ *   windows of the source                       as much as there is, where even that is too much
+ *
+ * A window of the target is compared with the part of the source that stands where it stands in
+ * proportion, and as much before and behind as fits: a file that large is a disk image or an archive, whose
+ * parts keep their order.
+ */
+import type { ByteSource } from "../../base/byte-source.ts";
+import { partOf } from "../../base/byte-source.ts";
+import { ThemisError } from "../../base/error.ts";
+import { NO_SOURCE, type Segments } from "../../format/delta/segments.ts";
+import {
+  CoverKernel,
+  type CoverPurpose,
+  coverMemory,
+  MAX_KERNEL_BYTES,
+  windowBytes,
+} from "../../kernel/kernel.ts";
+
+const STRIDES = [2, 4, 8, 16] as const;
+/** In windows: what a smaller stride would find more costs more than a larger window finds. */
+const WINDOW_STRIDE = 4;
+/** Less of the source at once is not worth a try. */
+const LEAST_SOURCE_WINDOW = 8 * 2 ** 20;
+/** What the kernel says of a place without a source. */
+const NOWHERE = 0xffffffff;
+/** Places in the kernel are 32-bit numbers, of the source and the target together. */
+const MAX_TARGET_WINDOW = 2 ** 30;
+
+export type CoverPlan = {
+  readonly stride: number;
+  /** How much of each is compared at once, in bytes. */
+  readonly sourceWindow: number;
+  readonly targetWindow: number;
+  readonly memoryBytes: number;
+};
+
+export type CoverSizes = {
+  /** In bytes. */
+  readonly sourceSize: number;
+  readonly targetSize: number;
+  readonly purpose: CoverPurpose;
+};
+
+/** The best way that fits. @throws ThemisError DIFF_TOO_LARGE when none does */
+export function planCovers({ sourceSize, targetSize, purpose }: CoverSizes, memoryLimit: number): CoverPlan {
+  const limit = Math.min(memoryLimit, MAX_KERNEL_BYTES);
+  const plan = (stride: number, sourceWindow: number, targetWindow: number): CoverPlan => ({
+    stride,
+    sourceWindow,
+    targetWindow,
+    memoryBytes: coverMemory({ sourceSize: sourceWindow, targetSize: targetWindow, stride, purpose }),
+  });
+  const wholeTarget = Math.min(targetSize, MAX_TARGET_WINDOW);
+  for (const stride of STRIDES) {
+    const whole = plan(stride, sourceSize, wholeTarget);
+    if (whole.memoryBytes <= limit) return whole;
+  }
+  const least = Math.min(sourceSize, LEAST_SOURCE_WINDOW);
+  for (let window = MAX_KERNEL_BYTES; window >= least; window = Math.floor(window / 1.25)) {
+    const sourceWindow = Math.min(sourceSize, window);
+    // Half of a source window is common to neighbours.
+    const targetWindow = Math.max(1, Math.floor(sourceWindow / 2 / windowBytes())) * windowBytes();
+    const windowed = plan(WINDOW_STRIDE, sourceWindow, Math.min(wholeTarget, targetWindow));
+    if (windowed.memoryBytes <= limit) return windowed;
+  }
+  const needed = plan(WINDOW_STRIDE, least, Math.min(wholeTarget, windowBytes())).memoryBytes;
+  throw new ThemisError(
+    "DIFF_TOO_LARGE",
+    "failed",
+    `it takes ${mebibytes(needed)} of memory at the least, more than the ${mebibytes(limit)} allowed`,
+  );
+}
+
+/** @throws ThemisError DIFF_TOO_LARGE */
+export function* findCovers(
+  source: ByteSource,
+  target: ByteSource,
+  purpose: CoverPurpose,
+  plan: CoverPlan,
+): Segments & Generator<Float64Array> {
+  const { stride, sourceWindow, targetWindow } = plan;
+  const kernel = new CoverKernel({
+    sourceSize: sourceWindow,
+    targetSize: Math.min(targetWindow, target.size),
+    stride,
+    purpose,
+  });
+  let loaded = -1;
+  for (let targetStart = 0; targetStart < target.size; targetStart += targetWindow) {
+    const targetPart = partOf(target, targetStart, Math.min(targetWindow, target.size - targetStart));
+    const sourceStart = placeOf(targetStart + targetPart.size / 2, source.size, target.size, sourceWindow);
+    if (sourceStart !== loaded) {
+      source.read(sourceStart, kernel.source);
+      kernel.index();
+      loaded = sourceStart;
+    }
+    for (const batch of kernel.covers(targetPart)) {
+      yield inWhole(batch, { sourceStart, sourceWindow, targetStart, sourceSize: source.size });
+    }
+  }
+}
+
+/** From places in windows to places in the whole files. */
+function inWhole(
+  batch: Uint32Array,
+  at: {
+    readonly sourceStart: number;
+    readonly sourceWindow: number;
+    readonly targetStart: number;
+    readonly sourceSize: number;
+  },
+): Float64Array {
+  const found: number[] = [];
+  for (let i = 0; i < batch.length; i += 3) {
+    const begin = batch[i]! + at.targetStart;
+    const [there, length] = [batch[i + 1]!, batch[i + 2]!];
+    if (there === NOWHERE) {
+      found.push(begin, NO_SOURCE, length);
+      continue;
+    }
+    // Behind the end of the source's window stands the target's own, and a copy may run from one into the other.
+    const inSource = Math.max(0, Math.min(length, at.sourceWindow - there));
+    if (inSource > 0) found.push(begin, there + at.sourceStart, inSource);
+    if (inSource === length) continue;
+    const itself = there + inSource - at.sourceWindow + at.targetStart;
+    found.push(begin + inSource, at.sourceSize + itself, length - inSource);
+  }
+  return Float64Array.from(found);
+}
+
+/** Where a window of the source begins that has the middle of a target's window in its own middle. */
+function placeOf(middle: number, sourceSize: number, targetSize: number, window: number): number {
+  const wanted = Math.round((middle / targetSize) * sourceSize - window / 2);
+  return Math.max(0, Math.min(sourceSize - window, wanted));
+}
+
+export function mebibytes(bytes: number): string {
+  return `${Math.ceil(bytes / 2 ** 20)} MiB`;
+}
