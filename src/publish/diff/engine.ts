@@ -22,6 +22,7 @@ import { writeVcdiff } from "../../format/delta/vcdiff/write.ts";
 import type { Algorithm } from "../../format/manifest/delta-manifest.ts";
 import { TransformKernel, windowBytes } from "../../kernel/kernel.ts";
 import { findCovers, planCovers } from "./covers.ts";
+import { planZstdTables } from "./zstd-tables.ts";
 
 export type BsdiffEngine = "kernel" | "bsdiff-node";
 
@@ -34,11 +35,6 @@ export type PatchJob = {
   /** In bytes, for the making of one patch; more is refused before it is taken. */
   readonly memoryLimit?: number;
 };
-
-/** Level 19's binary trees over more than this take minutes and gigabytes; level 9 stays near bsdiff's memory. */
-const SLOW_BYTES = 32 * 2 ** 20;
-const MIN_TABLE_LOG = 17;
-const MAX_TABLE_LOG = 28;
 
 /** Exit status of bsdiff-process.ts when the addon cannot be loaded. */
 const ADDON_MISSING = 9;
@@ -113,27 +109,22 @@ function withFiles<T>(
   }
 }
 
-async function createZstdDict({ sourcePath, targetPath }: PatchJob): Promise<Uint8Array> {
+async function createZstdDict({ sourcePath, targetPath, memoryLimit }: PatchJob): Promise<Uint8Array> {
+  const [sourceSize, targetSize] = [(await stat(sourcePath)).size, (await stat(targetPath)).size];
+  const { level, windowLog, hashLog, chainLog } = planZstdTables(sourceSize, targetSize, memoryLimit);
   const [source, target] = await Promise.all([readFile(sourcePath), readFile(targetPath)]);
-  const reach = tableLog(source.length + target.length);
-  const slow = source.length + target.length <= 2 * SLOW_BYTES;
   return promisify(zstdCompress)(target, {
     ...(source.length > 0 && { dictionary: source }),
     params: {
-      [constants.ZSTD_c_compressionLevel]: slow ? 19 : 9,
-      [constants.ZSTD_c_windowLog]: reach,
-      [constants.ZSTD_c_hashLog]: Math.min(reach, 27),
-      [constants.ZSTD_c_chainLog]: Math.min(reach + (slow ? 1 : 0), MAX_TABLE_LOG),
+      [constants.ZSTD_c_compressionLevel]: level,
+      [constants.ZSTD_c_windowLog]: windowLog,
+      [constants.ZSTD_c_hashLog]: hashLog,
+      [constants.ZSTD_c_chainLog]: chainLog,
       [constants.ZSTD_c_contentSizeFlag]: 1,
       [constants.ZSTD_c_checksumFlag]: 1,
     },
     pledgedSrcSize: target.length,
   });
-}
-
-/** The smallest power of two that covers the bytes, within what zstd and memory allow. */
-function tableLog(bytes: number): number {
-  return Math.min(MAX_TABLE_LOG, Math.max(MIN_TABLE_LOG, Math.ceil(Math.log2(Math.max(2, bytes)))));
 }
 
 async function createByAddon({ sourcePath, targetPath }: PatchJob): Promise<Uint8Array> {

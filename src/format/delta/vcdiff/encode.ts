@@ -6,13 +6,15 @@
  * Somebody else decides what to copy; here it is decided how to say it: for each COPY the cheapest address
  * mode, for each pair of neighbours one opcode where the default table has one. A pair saves one byte
  * whichever it is, and no instruction can be in two, so taking the first that fits from the left saves the
- * most. The output uses nothing but the RFC and, when asked for, xdelta3's Adler-32.
+ * most. The output uses nothing but the RFC and, when asked for, xdelta3's Adler-32 and application header.
  */
 import { AddressCache } from "./address-cache.ts";
 import { AddressEncoder } from "./address-encoder.ts";
 import { adler32 } from "./adler32.ts";
-import { ADD, COPY, defaultCodeTable, MODES, NOOP, RUN, SECOND, SIZES } from "./code-table.ts";
+import { ADD, COPY, type CodeTable, defaultCodeTable, RUN } from "./code-table.ts";
+import { MAGIC, VCD_APPHEADER, VCD_CODETABLE, VERSION_RFC } from "./file-header.ts";
 import { integerLength, writeInteger } from "./integer.ts";
+import { Opcodes } from "./opcodes.ts";
 import { VCD_ADLER32, VCD_SOURCE } from "./window-header.ts";
 
 /** Kinds of operation, as they stand in `VcdiffWindow.operations`. */
@@ -38,23 +40,63 @@ export type VcdiffWindow = {
   readonly adler32: boolean;
 };
 
-/** @param appHeader text for whoever reads it; xdelta3 puts file names there */
-export function encodeVcdiffHeader({ appHeader }: { readonly appHeader?: string } = {}): Uint8Array {
-  const magic = [0xd6, 0xc3, 0xc4, 0, appHeader === undefined ? 0 : 4];
-  if (appHeader === undefined) return Uint8Array.from(magic);
-  const text = Buffer.from(appHeader);
-  const length = new Uint8Array(integerLength(text.length));
-  writeInteger(length, 0, text.length);
-  return Buffer.concat([Uint8Array.from(magic), length, text]);
+export type VcdiffFileOptions = {
+  /** Text for whoever reads it; xdelta3 puts file names there, and nobody else expects it. */
+  readonly appHeader?: string;
+  /** Other than the default one: the RFC's own, and yet xdelta3 and open-vcdiff's dialect do not read it. */
+  readonly codeTable?: CodeTable;
+};
+
+/** Section 4.1. */
+export function encodeVcdiffHeader({ appHeader, codeTable }: VcdiffFileOptions = {}): Uint8Array {
+  const indicator = (codeTable ? VCD_CODETABLE : 0) | (appHeader === undefined ? 0 : VCD_APPHEADER);
+  return Buffer.concat([
+    Uint8Array.from([...MAGIC, VERSION_RFC, indicator]),
+    ...(codeTable ? withLength(encodeCodeTable(codeTable)) : []),
+    ...(appHeader === undefined ? [] : withLength(Buffer.from(appHeader))),
+  ]);
+}
+
+/** Section 7: the sizes of its caches, and the table as a patch of the default one. */
+function encodeCodeTable({ entries, nearSize, sameSize }: CodeTable): Uint8Array {
+  const from = defaultCodeTable.entries;
+  const operations: number[] = [];
+  for (let at = 0; at < entries.length; ) {
+    const same = entries[at] === from[at];
+    let end = at + 1;
+    while (end < entries.length && (entries[end] === from[end]) === same) end++;
+    operations.push(same ? OPERATION_COPY : OPERATION_ADD, end - at, at);
+    at = end;
+  }
+  const window = new VcdiffEncoder().writeWindow({
+    target: entries,
+    sourceSegment: { position: 0, length: from.length },
+    operations: Float64Array.from(operations),
+    adler32: false,
+  });
+  return Buffer.concat([Uint8Array.from([nearSize, sameSize]), encodeVcdiffHeader(), ...window]);
+}
+
+function withLength(bytes: Uint8Array): readonly Uint8Array[] {
+  const length = new Uint8Array(integerLength(bytes.length));
+  writeInteger(length, 0, bytes.length);
+  return [length, bytes];
 }
 
 /** Writes windows one after another; its memory is as large as the largest of them. */
 export class VcdiffEncoder {
-  readonly #addresses = new AddressEncoder(new AddressCache(defaultCodeTable));
+  readonly #addresses: AddressEncoder;
+  readonly #opcodes: Opcodes;
   readonly #data = new Output();
   readonly #instructions = new Output();
   readonly #places = new Output();
   readonly #header = new Uint8Array(MAX_HEADER_BYTES);
+
+  /** @throws RangeError for a table that cannot say every instruction */
+  constructor(codeTable: CodeTable = defaultCodeTable) {
+    this.#addresses = new AddressEncoder(new AddressCache(codeTable));
+    this.#opcodes = new Opcodes(codeTable);
+  }
 
   /** The window in pieces, in order; they are valid until the next window is written. */
   writeWindow(window: VcdiffWindow): readonly Uint8Array[] {
@@ -64,6 +106,7 @@ export class VcdiffEncoder {
 
   #encode({ target, sourceSegment, operations }: VcdiffWindow): void {
     const addresses = this.#addresses;
+    const opcodes = this.#opcodes;
     const data = this.#data.clear();
     const instructions = this.#instructions.clear();
     const places = this.#places.clear();
@@ -96,18 +139,18 @@ export class VcdiffEncoder {
         else places.integer(addresses.value);
       }
       at += size;
-      const opcode = open < 0 ? -1 : pairOpcode(open, instruction, size, mode);
+      const opcode = open < 0 ? -1 : opcodes.pair(open, instruction, size, mode);
       if (opcode >= 0) {
         instructions.replaceLast(opcode);
         open = -1;
         continue;
       }
-      const single = singleOpcode(instruction, size, mode);
+      const single = opcodes.single(instruction, size, mode);
       if (single >= 0) {
         instructions.byte(single);
         open = single;
       } else {
-        instructions.byte(singleOpcode(instruction, 0, mode));
+        instructions.byte(opcodes.single(instruction, 0, mode));
         instructions.integer(size);
         open = -1;
       }
@@ -137,43 +180,6 @@ export class VcdiffEncoder {
     }
     return header.subarray(0, at);
   }
-}
-
-/** Opcode for one instruction by [instruction][mode][size], and for a second behind a given first. */
-const PAIR_SIZES = 8;
-const SINGLE_SIZES = 32;
-const MAX_MODES = 16;
-const singles = new Int16Array(4 * MAX_MODES * SINGLE_SIZES).fill(-1);
-const pairs = new Int16Array(256 * 4 * MAX_MODES * PAIR_SIZES).fill(-1);
-const { entries } = defaultCodeTable;
-for (let opcode = 0; opcode < 256; opcode++) {
-  const instruction = entries[opcode]!;
-  const second = entries[SECOND + opcode]!;
-  const index = singleIndex(instruction, entries[SIZES + opcode]!, entries[MODES + opcode]!);
-  if (second === NOOP) singles[index] = opcode;
-  // In the default table all singles stand before the first pair.
-  else
-    pairs[
-      pairIndex(singles[index]!, second, entries[SIZES + SECOND + opcode]!, entries[MODES + SECOND + opcode]!)
-    ] = opcode;
-}
-
-function singleIndex(instruction: number, size: number, mode: number): number {
-  return (instruction * MAX_MODES + mode) * SINGLE_SIZES + size;
-}
-
-function pairIndex(first: number, instruction: number, size: number, mode: number): number {
-  return ((first * 4 + instruction) * MAX_MODES + mode) * PAIR_SIZES + size;
-}
-
-/** -1 when the table has none. */
-function singleOpcode(instruction: number, size: number, mode: number): number {
-  return size < SINGLE_SIZES ? singles[singleIndex(instruction, size, mode)]! : -1;
-}
-
-/** @param first the opcode of the first instruction alone */
-function pairOpcode(first: number, instruction: number, size: number, mode: number): number {
-  return size < PAIR_SIZES ? pairs[pairIndex(first, instruction, size, mode)]! : -1;
 }
 
 /** Bytes that grow at their end. */

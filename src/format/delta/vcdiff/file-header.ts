@@ -18,12 +18,12 @@ import { type Secondary, secondaryOf } from "./secondary.ts";
 import type { Dialect } from "./window-header.ts";
 import { decodeWindows } from "./windows.ts";
 
-const MAGIC = [0xd6, 0xc3, 0xc4] as const;
-const VERSION_RFC = 0;
+export const MAGIC = [0xd6, 0xc3, 0xc4] as const;
+export const VERSION_RFC = 0;
 const VERSION_SDCH = 0x53;
 const VCD_DECOMPRESS = 1;
-const VCD_CODETABLE = 2;
-const VCD_APPHEADER = 4;
+export const VCD_CODETABLE = 2;
+export const VCD_APPHEADER = 4;
 /** Nobody's table or application header comes near; xdelta3 puts two file names into the latter. */
 const MAX_HEADER_PART_BYTES = 64 * 1024;
 

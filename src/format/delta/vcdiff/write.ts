@@ -13,6 +13,7 @@ import {
   OPERATION_COPY,
   OPERATION_FIELDS,
   VcdiffEncoder,
+  type VcdiffFileOptions,
 } from "./encode.ts";
 
 export type VcdiffParts = {
@@ -22,6 +23,7 @@ export type VcdiffParts = {
   readonly segments: Segments;
   /** How much of the target one window makes. */
   readonly windowBytes: number;
+  readonly file?: VcdiffFileOptions;
 };
 
 /** The patch in pieces, in order, each valid until the next is asked for; at most a window is held. */
@@ -30,9 +32,10 @@ export function* writeVcdiff({
   target,
   segments,
   windowBytes,
+  file = {},
 }: VcdiffParts): Generator<Uint8Array> {
-  yield encodeVcdiffHeader();
-  const encoder = new VcdiffEncoder();
+  yield encodeVcdiffHeader(file);
+  const encoder = new VcdiffEncoder(file.codeTable);
   const operations = new Operations(sourceSize);
   const bytes = new Uint8Array(Math.min(windowBytes, target.size));
   let start = 0;

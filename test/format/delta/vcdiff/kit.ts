@@ -8,6 +8,7 @@ import {
   OPERATION_COPY,
   OPERATION_RUN,
   VcdiffEncoder,
+  type VcdiffFileOptions,
 } from "../../../../src/format/delta/vcdiff/encode.ts";
 import { noise } from "../../../kit/world.ts";
 
@@ -73,10 +74,10 @@ export function makeWindow(
 export function encodePatch(
   source: Uint8Array,
   windows: readonly { wishes: readonly Wish[]; segment: readonly [number, number] | undefined }[],
-  { adler32 = false, appHeader }: { adler32?: boolean; appHeader?: string } = {},
+  { adler32 = false, ...file }: { adler32?: boolean } & VcdiffFileOptions = {},
 ): { patch: Buffer; target: Buffer } {
-  const encoder = new VcdiffEncoder();
-  const patch: Uint8Array[] = [encodeVcdiffHeader(appHeader === undefined ? {} : { appHeader })];
+  const encoder = new VcdiffEncoder(file.codeTable);
+  const patch: Uint8Array[] = [encodeVcdiffHeader(file)];
   const targets: Uint8Array[] = [];
   for (const { wishes, segment } of windows) {
     const [position, length] = segment ?? [0, 0];

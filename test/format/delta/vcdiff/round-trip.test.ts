@@ -6,10 +6,14 @@ import { AddressCache } from "../../../../src/format/delta/vcdiff/address-cache.
 import { AddressEncoder } from "../../../../src/format/delta/vcdiff/address-encoder.ts";
 import { adler32 } from "../../../../src/format/delta/vcdiff/adler32.ts";
 import {
+  ADD,
+  CODE_TABLE_BYTES,
   COPY,
+  type CodeTable,
   defaultCodeTable,
   MODES,
   NOOP,
+  RUN,
   SECOND,
   SIZES,
 } from "../../../../src/format/delta/vcdiff/code-table.ts";
@@ -29,6 +33,28 @@ const wish = fc.record({
   size: fc.oneof(fc.integer({ min: 0, max: 20 }), fc.integer({ min: 0, max: 300 })),
   where: fc.oneof(fc.nat(40), fc.nat(5000), fc.nat()),
 });
+
+/** What must be, then singles and pairs that the seed chooses, all of it turned around. */
+function someTable(nearSize: number, sameSize: number, seed: number): CodeTable {
+  const modes = 2 + nearSize + sameSize;
+  const entries = new Uint8Array(CODE_TABLE_BYTES);
+  const place = (opcode: number): number => (opcode * 77 + seed) % 256;
+  const set = (half: number, instruction: number, size: number, mode: number): void => {
+    entries[half] = instruction;
+    entries[SIZES + half] = size;
+    entries[MODES + half] = instruction === COPY ? mode : 0;
+  };
+  let opcode = 0;
+  set(place(opcode++), ADD, 0, 0);
+  set(place(opcode++), RUN, 0, 0);
+  for (let mode = 0; mode < modes; mode++) set(place(opcode++), COPY, 0, mode);
+  for (let turn = seed; opcode < 256; turn++) {
+    const half = place(opcode++);
+    set(half, 1 + (turn % 3), 1 + (turn % 23), turn % modes);
+    if (turn % 2 === 0) set(SECOND + half, 1 + ((turn % 5) % 3), 1 + (turn % 11), (turn * 3) % modes);
+  }
+  return { entries, nearSize, sameSize };
+}
 
 describe("the encoder", () => {
   it("writes windows that are read back as they were", () => {
@@ -58,6 +84,36 @@ describe("the encoder", () => {
       ),
       { numRuns: 400 },
     );
+  });
+
+  it("writes with code tables of any order and caches of any size", () => {
+    fc.assert(
+      fc.property(
+        fc.uint8Array({ maxLength: 2000 }),
+        fc.array(wish, { maxLength: 60 }),
+        fc.nat(6),
+        fc.nat(5),
+        fc.nat(),
+        (source, wishes, nearSize, sameSize, seed) => {
+          const codeTable = someTable(nearSize, sameSize, seed);
+          const windows = [{ wishes, segment: [0, source.length] as const }];
+          const { patch, target } = encodePatch(source, windows, { codeTable, appHeader: "old//new/" });
+          expect(decode(source, patch, target.length).equals(target)).toBe(true);
+          expect(describeVcdiff(memorySource(patch))).toMatchObject({
+            codeTable: "custom",
+            appHeader: "old//new/",
+          });
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  it("refuses a code table in which something cannot be said", () => {
+    const entries = defaultCodeTable.entries.slice();
+    // Opcode 0 is the only RUN.
+    entries[0] = NOOP;
+    expect(() => new VcdiffEncoder({ ...defaultCodeTable, entries })).toThrow(RangeError);
   });
 
   it("takes as many pairs as can be, and the cheapest of all modes", () => {
