@@ -44,16 +44,20 @@ export type CoverSizes = {
   readonly sourceSize: number;
   readonly targetSize: number;
   readonly purpose: CoverPurpose;
+  /** What the writer of the patch takes besides. */
+  readonly writerBytes: number;
 };
 
 /** The best way that fits. @throws ThemisError DIFF_TOO_LARGE when none does */
-export function planCovers({ sourceSize, targetSize, purpose }: CoverSizes, memoryLimit: number): CoverPlan {
-  const limit = Math.min(memoryLimit, MAX_KERNEL_BYTES);
+export function planCovers(sizes: CoverSizes, memoryLimit: number): CoverPlan {
+  const { sourceSize, targetSize, purpose, writerBytes } = sizes;
+  const limit = Math.min(memoryLimit, MAX_KERNEL_BYTES + writerBytes);
   const plan = (stride: number, sourceWindow: number, targetWindow: number): CoverPlan => ({
     stride,
     sourceWindow,
     targetWindow,
-    memoryBytes: coverMemory({ sourceSize: sourceWindow, targetSize: targetWindow, stride, purpose }),
+    memoryBytes:
+      writerBytes + coverMemory({ sourceSize: sourceWindow, targetSize: targetWindow, stride, purpose }),
   });
   const wholeTarget = Math.min(targetSize, MAX_TARGET_WINDOW);
   for (const stride of STRIDES) {

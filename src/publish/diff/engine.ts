@@ -18,9 +18,10 @@ import { ThemisError } from "../../base/error.ts";
 import type { Container } from "../../format/delta/bsdiff/container.ts";
 import { writeBsdiff } from "../../format/delta/bsdiff/write.ts";
 import { MAX_BLOCK } from "../../format/delta/bzip2/encode.ts";
+import type { Segments } from "../../format/delta/segments.ts";
 import { writeVcdiff } from "../../format/delta/vcdiff/write.ts";
 import type { Algorithm } from "../../format/manifest/delta-manifest.ts";
-import { TransformKernel, windowBytes } from "../../kernel/kernel.ts";
+import { type CoverPurpose, TransformKernel, windowBytes } from "../../kernel/kernel.ts";
 import { findCovers, planCovers } from "./covers.ts";
 import { planZstdTables } from "./zstd-tables.ts";
 
@@ -54,32 +55,26 @@ export async function createPatch(job: PatchJob): Promise<Uint8Array> {
 }
 
 function createBsdiff(job: PatchJob): Uint8Array {
-  return withFiles(job, (source, target) => {
-    const plan = planCovers(
-      { sourceSize: source.size, targetSize: target.size, purpose: "add" },
-      limitOf(job),
-    );
-    return writeBsdiff({
+  const container = job.container ?? "bsdiff40";
+  return withFiles(job, (source, target) =>
+    writeBsdiff({
       source,
       target,
-      segments: findCovers(source, target, "add", plan),
-      container: job.container ?? "bsdiff40",
+      // Brotli holds what it compresses.
+      segments: coversOf(job, source, target, "add", container === "bsdf2" ? 2 * target.size : 0),
+      container,
       transform: new TransformKernel(MAX_BLOCK).transform,
-    });
-  });
+    }),
+  );
 }
 
 function createVcdiff(job: PatchJob): Uint8Array {
   return withFiles(job, (source, target) => {
-    const plan = planCovers(
-      { sourceSize: source.size, targetSize: target.size, purpose: "copy" },
-      limitOf(job),
-    );
     const pieces: Uint8Array[] = [];
     for (const piece of writeVcdiff({
       sourceSize: source.size,
       target,
-      segments: findCovers(source, target, "copy", plan),
+      segments: coversOf(job, source, target, "copy", windowBytes()),
       windowBytes: windowBytes(),
     })) {
       pieces.push(piece.slice());
@@ -88,8 +83,15 @@ function createVcdiff(job: PatchJob): Uint8Array {
   });
 }
 
-function limitOf({ memoryLimit }: PatchJob): number {
-  return memoryLimit ?? Number.POSITIVE_INFINITY;
+function coversOf(
+  { memoryLimit = Number.POSITIVE_INFINITY }: PatchJob,
+  source: ByteSource,
+  target: ByteSource,
+  purpose: CoverPurpose,
+  writerBytes: number,
+): Segments {
+  const sizes = { sourceSize: source.size, targetSize: target.size, purpose, writerBytes };
+  return findCovers(source, target, purpose, planCovers(sizes, memoryLimit));
 }
 
 function withFiles<T>(
