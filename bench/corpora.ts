@@ -50,7 +50,11 @@ const RELEASES: readonly (readonly [
   ["typescript-tgz-patch", "typescript", "5.8.2", "5.8.3", "archive"],
 ];
 
-const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "themis-bench", "corpora");
+export const corporaCache = join(
+  process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"),
+  "themis-bench",
+  "corpora",
+);
 
 /** @param wanted part of a pair's name; "" for all */
 export function corpora(wanted: string): Pair[] {
@@ -62,17 +66,17 @@ export function corpora(wanted: string): Pair[] {
 }
 
 function fetchOnce(name: string, spec: string, side: string, taken: Taken): string {
-  const file = join(cache, name, side);
+  const file = join(corporaCache, name, side);
   if (existsSync(file)) return file;
   console.error(`bench: fetching ${spec} once`);
-  mkdirSync(join(cache, name), { recursive: true });
+  mkdirSync(join(corporaCache, name), { recursive: true });
   const work = mkdtempSync(join(tmpdir(), "themis-corpora-"));
   try {
     const packed = execFileSync("npm", ["pack", "--silent", spec, "--pack-destination", work], {
       encoding: "utf8",
     });
     const archive = join(work, packed.trim());
-    const made = join(cache, name, `${side}.part`);
+    const made = join(corporaCache, name, `${side}.part`);
     if (taken === "archive") execFileSync("cp", [archive, made]);
     else {
       const unpacked = join(work, "unpacked");

@@ -1,5 +1,14 @@
-/** `npm run bench -- [device | delta [part of a pair's name]]`: figures of one run; ratios travel, times do not. */
-const [what = "device"] = process.argv.slice(2);
+/** `npm run bench -- …`: figures of one run; ratios travel, times do not. */
+const HELP = `npm run bench -- device                   what a device spends: apply, verification, replacement (3 min)
+npm run bench -- delta [PAIR] [--resume]  patches beside bsdiff, xdelta3 and zstd on nine pairs of real releases,
+                                          and the bars; PAIR is a part of a pair's name (all: 20 to 40 min)
+npm run bench -- growth [MIB]             time and memory of making patches on inputs of 1 MiB to 1 GiB,
+                                          as a table and a plot; MIB is the largest input (64: 3 min, all: half an hour)
+
+Corpora are fetched from the npm registry once and kept outside of the tree; delta and growth need bash and
+GNU time, build dist/ first, and write to bench/results/.`;
+
+const [what] = process.argv.slice(2);
 switch (what) {
   case "device":
     await import("./device.ts");
@@ -7,7 +16,15 @@ switch (what) {
   case "delta":
     await import("./delta.ts");
     break;
+  case "growth":
+    await import("./growth.ts");
+    break;
+  case undefined:
+  case "help":
+  case "--help":
+    console.log(HELP);
+    break;
   default:
-    console.error(`bench: there is no ${JSON.stringify(what)}; device or delta`);
+    console.error(`bench: there is no ${JSON.stringify(what)}\n${HELP}`);
     process.exitCode = 2;
 }
