@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import type { Command } from "commander";
 import { partOfFile, writeFileAtomically } from "../../base/atomic-file.ts";
 import { growingFileSource } from "../../base/byte-source.ts";
@@ -45,7 +45,7 @@ export function deltaCommand({ say, signal }: Tools): Command {
               );
             }
             await writeFileAtomically(patch, winner.patch);
-            const targetBytes = (await readFile(target)).length;
+            const targetBytes = (await stat(target)).size;
             say.result(
               {
                 schema: "themis-bundle/delta-create/1",

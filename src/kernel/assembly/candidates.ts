@@ -6,7 +6,7 @@ import { get, set } from "./cells";
 import { exact, minMatch, skipRun } from "./costs";
 import { matchBackward, matchForward } from "./match";
 import { known, oldest, placeOf, reachOf, source, sourceOf, sourceSize, target, windowStart } from "./pair";
-import { foundAt, longestMatch, shortest } from "./suffix-search";
+import { foundAt, longestMatch, shortest, stride } from "./suffix-search";
 
 const NONE: u32 = 0xffffffff;
 const AHEAD: u32 = 512;
@@ -83,11 +83,26 @@ function look(): void {
   const diagonal = found - scan;
   // A match may have begun before, with a few bytes that differ.
   propose(scan - reachBack(scan, found), diagonal);
-  if (length >= skipRun || (scanKnows && diagonal == scanDiagonal)) {
-    scanDiagonal = diagonal;
-    scanKnows = true;
-    skip(length);
-  } else scan++;
+  if (length < skipRun && !(scanKnows && diagonal == scanDiagonal)) {
+    scan++;
+    return;
+  }
+  follow(diagonal, length);
+}
+
+/** A long match; but a longer one may begin where the source has no indexed place just here. */
+function follow(diagonal: u32, length: u32): void {
+  let longest = length;
+  for (let more: u32 = 1; more < stride && scan + more < known && ringCount < RING; more++) {
+    const other = longestMatch(target + scan + more, known - scan - more) + more;
+    if (other <= longest) continue;
+    longest = other;
+    diagonal = foundAt - (scan + more);
+    propose(scan + more - reachBack(scan + more, foundAt), diagonal);
+  }
+  scanDiagonal = diagonal;
+  scanKnows = true;
+  skip(longest);
 }
 
 function propose(begin: u32, diagonal: u32): void {

@@ -25,10 +25,10 @@ export function costsOfBsdiff(): void {
   exact = false;
   equalCost = 1;
   unequalCost = 50;
-  extraCost = 29;
+  extraCost = 32;
   toExtraCost = 8;
   changeCost = 500;
-  minMatch = 8;
+  minMatch = 12;
   skipRun = 16;
 }
 

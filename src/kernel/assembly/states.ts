@@ -26,7 +26,9 @@ const FIELD_BYTES: usize = <usize>MAX_STATES * 4;
 
 /** Kept together, so that two states can change places. */
 const FIELDS: usize = 8;
-export const STATES_BYTES: usize = FIELD_BYTES * FIELDS + 16 + <usize>NODES * NODE_BYTES;
+/** Slots of the cache of exact addresses (RFC 3284, section 5.1). */
+const SAME: u32 = 768;
+export const STATES_BYTES: usize = FIELD_BYTES * FIELDS + 16 + <usize>SAME * 4 + <usize>NODES * NODE_BYTES;
 /** Room for the segments of one call. */
 export const COVER_OUT_BYTES: usize = <usize>NODES * 12;
 
@@ -44,6 +46,7 @@ let ends: usize = 0;
 
 /** Where the last copies began to read. */
 let near: usize = 0;
+let same: usize = 0;
 let nearSlot: u32 = 0;
 let lastBest: u32 = 0;
 let decayed: u32 = 0;
@@ -68,8 +71,9 @@ export function openStates(work: usize): void {
   bases = uses + FIELD_BYTES;
   ends = bases + FIELD_BYTES;
   near = ends + FIELD_BYTES;
-  nodes = near + 16;
-  memory.fill(near, 0, 16);
+  same = near + 16;
+  nodes = same + <usize>SAME * 4;
+  memory.fill(near, 0, 16 + <usize>SAME * 4);
   nearSlot = 0;
   lastBest = 0;
   decayed = 0;
@@ -126,6 +130,7 @@ export function enterCost(state: u32): i32 {
 
 /** About what RFC 3284, section 5.3 needs: behind one of the last four copies, before here, or as it is. */
 function addressBytes(there: u32): u32 {
+  if (get(same, there % SAME) == there) return 1;
   let distance = min(there, sourceSize + at - there);
   for (let i: u32 = 0; i < 4; i++) distance = min(distance, there - get(near, i));
   return distance < 128 ? 1 : distance < 16384 ? 2 : distance < 2097152 ? 3 : 4;
@@ -186,7 +191,9 @@ export function remember(best: u32, run: u32): u32 {
   }
   set(uses, slot, get(uses, slot) + run);
   if (slot != lastBest && slot > 0) {
-    set(near, nearSlot, sourceOf(get(begins, slot), get(diagonals, slot)));
+    const there = sourceOf(get(begins, slot), get(diagonals, slot));
+    set(near, nearSlot, there);
+    set(same, there % SAME, there);
     nearSlot = (nearSlot + 1) & 3;
   }
   lastBest = slot;

@@ -28,6 +28,8 @@ let filter: usize = 0;
 let filterShift: u64 = 0;
 /** How many first bytes the filter knows, as what a number of eight bytes is shifted by. */
 let keyShift: u64 = 0;
+/** How far apart the indexed places of the source are. */
+export let stride: u32 = 1;
 /** A shorter match is none. */
 export let shortest: u32 = 0;
 
@@ -53,13 +55,14 @@ export function searchBytes(size: u32, stride: u32): f64 {
 export function openSearch(
   sourceAt: usize,
   size: u32,
-  stride: u32,
+  indexStride: u32,
   suffixesAt: usize,
   searchAt: usize,
   work: usize,
 ): void {
   source = sourceAt;
   sourceSize = size;
+  stride = indexStride;
   suffixes = suffixesAt;
   pairs = searchAt;
   samples = pairs + PAIRS_BYTES + 4;
