@@ -14,10 +14,11 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { constants, zstdCompress } from "node:zlib";
 import { openFileSource } from "../../base/byte-source.ts";
-import { ThemisError } from "../../base/error.ts";
+import { systemCode, ThemisError } from "../../base/error.ts";
 import type { Container } from "../../format/delta/bsdiff/container.ts";
 import { writeBsdiff } from "../../format/delta/bsdiff/write.ts";
 import { MAX_BLOCK } from "../../format/delta/bzip2/encode.ts";
+import { checkLength, PatchTooLong } from "../../format/delta/patch-limit.ts";
 import { writeVcdiff } from "../../format/delta/vcdiff/write.ts";
 import type { Algorithm } from "../../format/manifest/delta-manifest.ts";
 import { CoverKernel, coverMemory, TransformKernel } from "../../kernel/kernel.ts";
@@ -32,6 +33,8 @@ export type PatchJob = {
   readonly container?: Container;
   /** In bytes, for the making of one patch; more is refused before it is taken. */
   readonly memoryLimit?: number;
+  /** Beyond this the patch is given up. */
+  readonly maxBytes?: number | undefined;
 };
 
 /** Level 19's binary trees over more than this take minutes and gigabytes; level 9 stays near bsdiff's memory. */
@@ -42,8 +45,14 @@ const MAX_TABLE_LOG = 28;
 /** Exit status of bsdiff-process.ts when the addon cannot be loaded. */
 const ADDON_MISSING = 9;
 
-/** @throws ThemisError DIFF_ENGINE_MISSING, DIFF_FAILED, DIFF_TOO_LARGE */
+/** @throws ThemisError DIFF_ENGINE_MISSING, DIFF_FAILED, DIFF_TOO_LARGE, PATCH_TOO_LONG */
 export async function createPatch(job: PatchJob): Promise<Uint8Array> {
+  const patch = await makePatch(job);
+  checkLength(patch.length, job.maxBytes);
+  return patch;
+}
+
+async function makePatch(job: PatchJob): Promise<Uint8Array> {
   switch (job.algorithm) {
     case "BSDIFF":
       return job.engine === "bsdiff-node" ? createByAddon(job) : createBsdiff(job);
@@ -64,6 +73,7 @@ function createBsdiff(job: PatchJob): Uint8Array {
     segments: kernel.covers("add"),
     container: job.container ?? "bsdiff40",
     transform: new TransformKernel(MAX_BLOCK).transform,
+    maxBytes: job.maxBytes,
   });
 }
 
@@ -74,6 +84,7 @@ function createVcdiff(job: PatchJob): Uint8Array {
     target: kernel.target,
     segments: kernel.covers("copy"),
     windowBytes: kernel.windowBytes,
+    maxBytes: job.maxBytes,
   });
 }
 
@@ -104,7 +115,7 @@ function mebibytes(bytes: number): string {
   return `${Math.ceil(bytes / 2 ** 20)} MiB`;
 }
 
-async function createZstdDict({ sourcePath, targetPath }: PatchJob): Promise<Uint8Array> {
+async function createZstdDict({ sourcePath, targetPath, maxBytes }: PatchJob): Promise<Uint8Array> {
   const [source, target] = await Promise.all([readFile(sourcePath), readFile(targetPath)]);
   const reach = tableLog(source.length + target.length);
   const slow = source.length + target.length <= 2 * SLOW_BYTES;
@@ -119,6 +130,11 @@ async function createZstdDict({ sourcePath, targetPath }: PatchJob): Promise<Uin
       [constants.ZSTD_c_checksumFlag]: 1,
     },
     pledgedSrcSize: target.length,
+    ...(maxBytes !== undefined && { maxOutputLength: Math.max(1, maxBytes) }),
+  }).catch((cause: unknown) => {
+    if (maxBytes !== undefined && systemCode(cause) === "ERR_BUFFER_TOO_LARGE")
+      throw new PatchTooLong(maxBytes + 1, maxBytes, cause);
+    throw cause;
   });
 }
 

@@ -4,6 +4,7 @@
  * A segment with a source becomes COPY, one without ADD. What lies behind the source is the target itself:
  * an engine copies from there only within the window that it is in.
  */
+import { checkLength } from "../patch-limit.ts";
 import { NO_SOURCE, type Segments } from "../segments.ts";
 import {
   encodeVcdiffHeader,
@@ -20,14 +21,21 @@ export type VcdiffParts = {
   readonly segments: Segments;
   /** How much of the target one window makes. */
   readonly windowBytes: number;
+  /** Given up beyond this. */
+  readonly maxBytes?: number | undefined;
 };
 
-export function writeVcdiff({ sourceSize, target, segments, windowBytes }: VcdiffParts): Uint8Array {
+/** @throws PatchTooLong */
+export function writeVcdiff(parts: VcdiffParts): Uint8Array {
+  const { sourceSize, target, segments, windowBytes, maxBytes } = parts;
   const done: Uint8Array[] = [encodeVcdiffHeader()];
   const encoder = new VcdiffEncoder();
   const operations = new Operations();
   let start = 0;
   let at = 0;
+  let written = 0;
+  /** Of the window that grows, the least it will take: what is added, and an address of a byte for each copy. */
+  let growing = 0;
   const endWindow = (): void => {
     const window = {
       target: target.subarray(start, at),
@@ -36,6 +44,8 @@ export function writeVcdiff({ sourceSize, target, segments, windowBytes }: Vcdif
       adler32: false,
     };
     for (const piece of encoder.writeWindow(window)) done.push(piece.slice());
+    written = done.reduce((sum, { length }) => sum + length, 0);
+    growing = 0;
     start = at;
   };
   for (const batch of segments) {
@@ -45,6 +55,7 @@ export function writeVcdiff({ sourceSize, target, segments, windowBytes }: Vcdif
         // A copy lies wholly in the source or wholly in the window.
         const whole = there < sourceSize ? sourceSize - there : left;
         const length = Math.min(left, start + windowBytes - at, whole);
+        growing += there === NO_SOURCE ? length : 1;
         if (there === NO_SOURCE) operations.push(OPERATION_ADD, length, 0);
         else {
           // In U (RFC 3284, section 3) the window stands right behind the source.
@@ -56,6 +67,7 @@ export function writeVcdiff({ sourceSize, target, segments, windowBytes }: Vcdif
         if (at === start + windowBytes) endWindow();
       }
     }
+    checkLength(written + growing, maxBytes);
   }
   if (at > start) endWindow();
   return Buffer.concat(done);
