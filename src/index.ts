@@ -1,5 +1,16 @@
 /** What other programs build on; `themis-bundle/fetch` is the device's part alone. */
 export { ThemisError } from "./base/error.ts";
+export { DeltaUpdateEngine } from "./delta-update-engine.ts";
+export type { Applied, PatchPlace } from "./fetch/apply-delta.ts";
+export type {
+  ApplyDeltaRequest,
+  ApplyRequest,
+  DeltaEngineOptions,
+  DeltaProgress,
+  PatchResult,
+  VerifyRequest,
+} from "./fetch/delta-update-engine.ts";
+export type { DeltaSearch, FoundDelta } from "./fetch/find-delta.ts";
 export {
   type Delta,
   type DeltaManifest,
@@ -16,6 +27,8 @@ export {
 export { type BuildResult, build } from "./publish/build.ts";
 export type { BuildRequest } from "./publish/build-request.ts";
 export { checkPacks, type OpenBundle, openBundle } from "./publish/bundle.ts";
+export type { Candidate } from "./publish/diff/diff-pool.ts";
+export type { GeneratedPatch, GenerateRequest } from "./publish/diff/generate.ts";
 export { openSigner, signManifest } from "./publish/sign/sign.ts";
 export { publishToFolder } from "./publish/upload/folder-page.ts";
 export { readTrustAnchors, type TrustAnchor } from "./trust/anchor.ts";

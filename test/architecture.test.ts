@@ -107,8 +107,11 @@ it("format does no I/O and asks no clock", () => {
   expect([...wrong, ...clocks]).toEqual([]);
 });
 
-it("the device's program reaches no publisher package", () => {
-  const reached = closure(join(src, "bin/themis-fetch.ts"));
+it.each([
+  { what: "program", entry: "bin/themis-fetch.ts" },
+  { what: "part for other programs", entry: "fetch/index.ts" },
+])("the device's $what reaches no publisher package", ({ entry }) => {
+  const reached = closure(join(src, entry));
   expect(reached.packages.filter((each) => PUBLISHER_PACKAGES.includes(each))).toEqual([]);
   expect(reached.files.filter((file) => name(file).startsWith("publish/")).map(name)).toEqual([]);
   expect(reached.files.map(name)).toContain("trust/verify-signature.ts");
@@ -117,6 +120,21 @@ it("the device's program reaches no publisher package", () => {
 it("only trust puts the mark of belief on", () => {
   const markers = files.filter((file) => readFileSync(file, "utf8").includes("markVerified")).map(name);
   expect(markers.sort()).toEqual(["trust/verified.ts", "trust/verify-release.ts"]);
+});
+
+it("publish and fetch are put together by commands and by what other programs build on, and nowhere else", () => {
+  const both = files.filter((file) => {
+    const rooms = new Set(
+      importsOf(file)
+        .filter(({ to }) => to.startsWith("."))
+        .map(({ to }) => name(resolve(dirname(file), to)).split("/")[0]),
+    );
+    return rooms.has("publish") && rooms.has("fetch");
+  });
+  expect(both.map(name).filter((file) => !file.startsWith("bin/bundle/"))).toEqual([
+    "delta-update-engine.ts",
+    "index.ts",
+  ]);
 });
 
 function closure(entry: string): { files: string[]; packages: string[] } {

@@ -1,19 +1,29 @@
 /** SHA-256 (FIPS 180-4) of bytes, files and what streams by, always as 64 lower-case hex digits. */
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
+import { open } from "node:fs/promises";
 
 /** Large enough that the hash, not the system call, is the cost. */
-const READ_BYTES = 1 << 20;
+const READ_BYTES = 1 << 18;
 
 export function sha256(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
 
+/** One buffer is read into again and again: a stream of new ones would stay in memory until they are collected. */
 export async function sha256OfFile(path: string, signal?: AbortSignal): Promise<string> {
   const hash = createHash("sha256");
-  const stream = createReadStream(path, { highWaterMark: READ_BYTES, ...(signal && { signal }) });
-  for await (const chunk of stream) hash.update(chunk as Buffer);
-  return hash.digest("hex");
+  const file = await open(path, "r");
+  try {
+    const buffer = new Uint8Array(READ_BYTES);
+    for (;;) {
+      signal?.throwIfAborted();
+      const { bytesRead } = await file.read(buffer, 0, READ_BYTES);
+      if (bytesRead === 0) return hash.digest("hex");
+      hash.update(buffer.subarray(0, bytesRead));
+    }
+  } finally {
+    await file.close();
+  }
 }
 
 export async function sha256OfPieces(

@@ -22,6 +22,9 @@ const HINTS: Readonly<Record<string, string>> = {
     "bring ROOT/.themis back from a backup; without it an update keeps the files that are right, and forgets the ways back and the highest release it believed",
   STATE_UNREADABLE: "run as the user that installed",
   DIFF_TOO_LARGE: "allow more with --memory, or use --algorithm zstd-dict",
+  APPLY_MEMORY: "take the whole file, or allow more with --apply-memory",
+  DELTA_NONE: "a patch may need more: --memory to make it, --apply-memory and --apply-time to apply it",
+  SOURCE_DIGEST_MISMATCH: "a patch is made for one source, byte for byte; name that file",
   OUTPUT_FAILED: "free the disk or name another folder",
 };
 

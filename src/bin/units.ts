@@ -1,4 +1,6 @@
-/** Sizes, shares and times as people read them. Documents keep exact bytes and ISO 8601. */
+/** Sizes, shares and times as people read and write them. Documents keep exact bytes and ISO 8601. */
+import { ThemisError } from "../base/error.ts";
+
 const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
 
 /** 1536 -> "1.5 KiB" */
@@ -10,6 +12,19 @@ export function size(bytes: number): string {
     unit++;
   }
   return `${unit === 0 ? value : value.toFixed(value < 10 ? 2 : 1)} ${UNITS[unit]}`;
+}
+
+const FACTORS: Readonly<Record<string, number>> = { "": 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
+
+/** @throws ThemisError USAGE */
+export function parseBytes(option: string, text: string): number {
+  const [, digits, unit] = /^(\d{1,15})([KMG]?)$/i.exec(text) ?? [];
+  if (digits === undefined) {
+    throw new ThemisError("USAGE", "usage", `${option} takes a size, not ${JSON.stringify(text)}`, {
+      hint: "bytes, or a number with K, M or G, such as 800M",
+    });
+  }
+  return Number(digits) * FACTORS[(unit ?? "").toUpperCase()]!;
 }
 
 /** How much smaller `part` is than `whole`: "98.2 %", or "nothing"; " saved" may follow either. */
@@ -27,8 +42,12 @@ export function table(
   head: readonly string[],
   rows: readonly (readonly string[])[],
   right: readonly number[] = [],
+  /** Columns of sentences, which are never shortened; only the last is a good place for one. */
+  { whole = [] }: { readonly whole?: readonly number[] } = {},
 ): string {
-  const shortened = [head, ...rows].map((row) => row.map((cell) => shorten(cell, 36)));
+  const shortened = [head, ...rows].map((row) =>
+    row.map((cell, column) => (whole.includes(column) ? cell : shorten(cell, 36))),
+  );
   const widths = head.map((_, column) => Math.max(...shortened.map((row) => width(row[column] ?? ""))));
   const line = (row: readonly string[]): string =>
     row
@@ -37,7 +56,10 @@ export function table(
       .trimEnd();
   return [
     line(shortened[0]!),
-    widths.map((n) => "-".repeat(n)).join("  "),
+    widths
+      .map((n, column) => "-".repeat(whole.includes(column) ? width(head[column]!) : n))
+      .join("  ")
+      .trimEnd(),
     ...shortened.slice(1).map(line),
   ].join("\n");
 }

@@ -8,6 +8,8 @@ const kinds = {
   TRANSFER_INTERRUPTED: ["failed", "network"],
   ASSET_SIZE: ["refused", "general"],
   TRANSFER_DIGEST_MISMATCH: ["refused", "general"],
+  APPLY_MEMORY: ["failed", "local"],
+  SOURCE_DIGEST_MISMATCH: ["refused", "general"],
   TARGET_DIGEST_MISMATCH: ["refused", "general"],
   ROOT_MISSING: ["usage", "general"],
   ROOT_UNWRITABLE: ["failed", "local"],

@@ -1,7 +1,18 @@
 /** The device's part for other programs: `themis-bundle/fetch`. */
 export { readTrustAnchors, type TrustAnchor } from "../trust/anchor.ts";
 export { SignatureValidator } from "../trust/signature-validator.ts";
+export type { Applied, PatchPlace } from "./apply-delta.ts";
+export {
+  type ApplyDeltaRequest,
+  type ApplyRequest,
+  type DeltaEngineOptions,
+  type DeltaProgress,
+  DeltaUpdateEngine,
+  type PatchResult,
+  type VerifyRequest,
+} from "./delta-update-engine.ts";
 export { FetchError } from "./fetch-error.ts";
+export type { DeltaSearch, FoundDelta } from "./find-delta.ts";
 export { type RollbackResult, readStatus, rollBack, type Status } from "./rollback.ts";
 export {
   download,

@@ -4,6 +4,7 @@ import type { Delta, RemovedFile } from "../format/manifest/delta-manifest.ts";
 import type { Manifest, Target } from "../format/manifest/manifest.ts";
 import type { EntryRecord } from "../format/record/restore-point.ts";
 import type { Verified } from "../trust/verified.ts";
+import { type FoundDelta, findDelta } from "./find-delta.ts";
 
 export type PlanStep =
   | { readonly kind: "keep"; readonly target: Target }
@@ -11,7 +12,8 @@ export type PlanStep =
   /** The same bytes lie elsewhere in the tree. */
   | { readonly kind: "copy"; readonly target: Target; readonly from: string }
   | { readonly kind: "patch"; readonly target: Target; readonly delta: Delta }
-  | { readonly kind: "download"; readonly target: Target }
+  /** `why` there is a delta and it is not used; "" where there is none. */
+  | { readonly kind: "download"; readonly target: Target; readonly why: string }
   | { readonly kind: "link"; readonly target: Target }
   | { readonly kind: "folder"; readonly target: Target }
   | { readonly kind: "remove"; readonly path: string; readonly folder: boolean };
@@ -34,22 +36,24 @@ export type PlanRequest = {
   readonly deltas: readonly Delta[];
   /** Used only where nothing was recorded. */
   readonly removed: readonly RemovedFile[];
+  /** What this device may spend to apply one delta, in bytes; undefined is all there is. */
+  readonly applyMemory?: number | undefined;
 };
 
 export function planUpdate(request: PlanRequest): Plan {
-  const deltas = new Map<string, Delta>();
-  for (const delta of request.deltas) {
-    // Only a source that is on this disk, byte for byte, makes a delta apply.
-    if (request.found.get(delta.base_path)?.sha256 === delta.base_hash) deltas.set(delta.path, delta);
-  }
+  const { applyMemory } = request;
+  const byPath = Map.groupBy(request.deltas, ({ path }) => path);
+  const installed = new Map<string, string>();
+  for (const { path, kind, sha256 } of request.found.values())
+    if (kind === "file") installed.set(path, sha256);
+  const find = ({ path, sha256_hash: sha256 }: Target): FoundDelta =>
+    findDelta({ path, sha256, installed, deltas: byPath.get(path) ?? [], applyMemory });
   const places = new Map<string, string>();
   for (const { path, kind, sha256 } of request.found.values()) if (kind === "file") places.set(sha256, path);
   const { steps: removals, kept } = planRemovals(request);
   const steps = [
     ...removals,
-    ...request.wanted.files.map((target) =>
-      planTarget(target, request.found.get(target.path), deltas.get(target.path), places),
-    ),
+    ...request.wanted.files.map((target) => planTarget(target, request.found.get(target.path), find, places)),
   ];
   return { ...costOf(steps), steps, kept };
 }
@@ -63,7 +67,7 @@ export function withoutPack(
   const steps = plan.steps.map((step): PlanStep => {
     if (step.kind !== "patch" || step.delta.blob.pack !== asset) return step;
     paths.push(step.target.path);
-    return { kind: "download", target: step.target };
+    return { kind: "download", target: step.target, why: `${asset} is not at the source` };
   });
   return { plan: { ...costOf(steps), steps, kept: plan.kept }, paths };
 }
@@ -87,7 +91,7 @@ export function changesNothing({ steps }: Plan): boolean {
 function planTarget(
   target: Target,
   found: EntryRecord | undefined,
-  delta: Delta | undefined,
+  find: (target: Target) => FoundDelta,
   places: ReadonlyMap<string, string>,
 ): PlanStep {
   if (target.type === "directory") {
@@ -103,7 +107,11 @@ function planTarget(
   }
   const from = places.get(target.sha256_hash);
   if (from !== undefined && target.size_bytes > 0) return { kind: "copy", target, from };
-  return delta ? { kind: "patch", target, delta } : { kind: "download", target };
+  const delta = find(target);
+  if (delta.kind === "found") return { kind: "patch", target, delta: delta.delta };
+  // On a new device every source is missing, and nobody wonders.
+  const isNew = delta.kind === "other-source" && found?.kind !== "file";
+  return { kind: "download", target, why: isNew ? "" : delta.why };
 }
 
 /** Deepest first, so that a folder is empty when its turn comes. Operators' own files are not ours to remove. */

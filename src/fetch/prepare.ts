@@ -58,8 +58,8 @@ export async function prepare(
     (path) => !found.has(path),
   );
   for (const [path, entry] of await scanAll(place.root, more)) found.set(path, entry);
-  const applicable = deltas.filter(({ base_path, base_hash }) => found.get(base_path)?.sha256 === base_hash);
-  const plan = planUpdate({ wanted: manifest, found, recorded, deltas: applicable, removed });
+  const { applyMemory } = request;
+  const plan = planUpdate({ wanted: manifest, found, recorded, deltas, removed, applyMemory });
   return { release, plan, found, from, bytesFetched: release.bytesFetched + bytesFetched };
 }
 

@@ -8,15 +8,13 @@ import { mkdir, open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { constants, zstdDecompress } from "node:zlib";
-import { growingFileSource, openFileSource, partOf } from "../base/byte-source.ts";
-import { hashing, sha256, sha256OfFile } from "../base/digest.ts";
-import { ThemisError } from "../base/error.ts";
-import { applyPatch } from "../format/delta/algorithm.ts";
 import type { Blob } from "../format/manifest/blob.ts";
 import type { Pack, Target } from "../format/manifest/manifest.ts";
+import { type Applied, applyDelta, madeOrWhole, mismatch } from "./apply-delta.ts";
 import { FetchError } from "./fetch-error.ts";
 import type { PlanStep } from "./plan.ts";
 import { partPath } from "./transfer.ts";
+import { type Content, writeProven } from "./write-proven.ts";
 
 export type StagedFile = { readonly target: Target; readonly staged: string };
 export type FellBack = { readonly path: string; readonly why: string };
@@ -50,21 +48,8 @@ export async function rebuild(
     request.signal?.throwIfAborted();
     const { target } = step;
     const staged = String(files.length);
-    const path = join(request.staged, staged);
-    let made = false;
-    if (step.kind === "patch" || step.kind === "copy") {
-      try {
-        if (step.kind === "patch") await rebuildFromDelta(request, step, path);
-        else await copyFrom(request, step, path);
-        made = true;
-      } catch (error) {
-        if (!(error instanceof ThemisError)) throw error;
-        await rm(path, { force: true });
-        fellBack.push({ path: target.path, why: error.message });
-        await request.fetchBlobs([target.blob]);
-      }
-    }
-    if (!made) await writeStaged(path, await readWhole(request, target), target);
+    const { kind, why } = await stage(request, step, join(request.staged, staged));
+    if (kind === "whole" && why !== "") fellBack.push({ path: target.path, why });
     files.push({ target, staged });
     doneBytes += target.size_bytes;
     request.progress(files.length, work.length, doneBytes, totalBytes);
@@ -72,52 +57,50 @@ export async function rebuild(
   return { files, fellBack };
 }
 
-async function copyFrom(
-  { root }: RebuildRequest,
-  { target, from }: Extract<PlanStep, { kind: "copy" }>,
-  path: string,
-): Promise<void> {
-  const { pieces, digest } = hashing(createReadStream(join(root, from)));
-  await writeStaged(path, pieces, target);
-  if (digest() !== target.sha256_hash) throw mismatch(target, `${from} changed meanwhile`);
-}
+type Work = Extract<PlanStep, { kind: "patch" | "copy" | "download" }>;
 
-/** Source and patch are read by position, the target is hashed as it is written: memory stays flat. */
-async function rebuildFromDelta(
-  request: RebuildRequest,
-  { target, delta }: Extract<PlanStep, { kind: "patch" }>,
-  path: string,
-): Promise<void> {
-  const base = join(request.root, delta.base_path);
-  if ((await sha256OfFile(base)) !== delta.base_hash) throw mismatch(target, "its source changed meanwhile");
-  const pack = openFileSource(packPath(request, delta.blob));
-  const source = openFileSource(base);
-  const written = growingFileSource(path);
-  try {
-    const pieces = applyPatch({
-      algorithm: delta.algorithm,
-      source,
-      patch: partOf(pack, delta.blob.offset, delta.blob.length),
-      written,
-      targetSize: target.size_bytes,
-    });
-    const { pieces: through, digest } = hashing(pieces);
-    await writeStaged(path, through, target);
-    if (digest() !== target.sha256_hash) throw mismatch(target, "the delta makes another file");
-  } finally {
-    written.close();
-    source.close();
-    pack.close();
+async function stage(request: RebuildRequest, step: Work, outPath: string): Promise<Applied> {
+  const { target } = step;
+  const { signal } = request;
+  const mode = Number.parseInt(target.permissions, 8);
+  const write = (content: Content, how: string): Promise<string> =>
+    writeProven(
+      outPath,
+      content,
+      { sizeBytes: target.size_bytes, sha256: target.sha256_hash, mode },
+      { otherwise: (found) => mismatch(target.path, `${how}: ${found}`), signal },
+    );
+  const fetchWhole = async (): Promise<Uint8Array> => {
+    await request.fetchBlobs([target.blob]);
+    return readWhole(request, target);
+  };
+  switch (step.kind) {
+    case "patch": {
+      const { delta } = step;
+      const { offset, length } = delta.blob;
+      const sourcePath = join(request.root, delta.base_path);
+      const patch = { path: packPath(request, delta.blob), offset, length };
+      return applyDelta({ delta, sourcePath, patch, outPath, mode, whole: fetchWhole, signal });
+    }
+    case "copy":
+      return madeOrWhole(
+        outPath,
+        () =>
+          write(
+            createReadStream(join(request.root, step.from)),
+            `from ${step.from}, which changed meanwhile`,
+          ),
+        async () => write(await fetchWhole(), "of the whole target"),
+      );
+    case "download":
+      await write(await readWhole(request, target), "of the whole target");
+      return { kind: "whole", why: "" };
   }
 }
 
 async function readWhole(request: RebuildRequest, target: Target): Promise<Uint8Array> {
   const stored = await readBlob(request, target.blob);
-  const bytes = target.blob.encoding === "zstd" ? await decompress(stored, target) : stored;
-  if (bytes.length !== target.size_bytes || sha256(bytes) !== target.sha256_hash) {
-    throw mismatch(target, "the whole target has another digest");
-  }
-  return bytes;
+  return target.blob.encoding === "zstd" ? decompress(stored, target) : stored;
 }
 
 async function decompress(stored: Uint8Array, target: Target): Promise<Uint8Array> {
@@ -146,25 +129,4 @@ async function readBlob(request: RebuildRequest, blob: Blob): Promise<Uint8Array
 
 function packPath({ packs, transferred }: RebuildRequest, { pack: name }: Blob): string {
   return partPath(transferred, packs.find(({ asset }) => asset === name)!);
-}
-
-async function writeStaged(
-  path: string,
-  content: Uint8Array | AsyncIterable<Uint8Array>,
-  { permissions }: Target,
-): Promise<void> {
-  const file = await open(path, "wx", 0o600);
-  try {
-    await file.writeFile(content);
-    await file.chmod(Number.parseInt(permissions, 8));
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-}
-
-function mismatch(target: Target, why: string): FetchError {
-  return new FetchError("TARGET_DIGEST_MISMATCH", `${target.path} could not be rebuilt: ${why}`, {
-    facts: { path: target.path },
-  });
 }

@@ -9,6 +9,8 @@ export type UpdateRequest = {
   /** "" for the offered release. */
   readonly version: string;
   readonly connections: number;
+  /** In bytes: a delta that needs more is not used, and its file comes whole; undefined is no bound. */
+  readonly applyMemory?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 };
 

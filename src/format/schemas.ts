@@ -1,5 +1,6 @@
-/** Every document that crosses a wire, as JSON Schema 2020-12; scripts/schemas.ts writes them to schemas/. */
+/** Every document that a bundle holds, as JSON Schema 2020-12; scripts/schemas.ts writes them to schemas/. */
 import { deltaManifestSchema } from "./manifest/delta-manifest.ts";
+import { deltaReportSchema } from "./manifest/delta-report.ts";
 import { manifestSchema } from "./manifest/manifest.ts";
 
 const DIALECT = "https://json-schema.org/draft/2020-12/schema";
@@ -7,4 +8,5 @@ const DIALECT = "https://json-schema.org/draft/2020-12/schema";
 export const documentSchemas: Readonly<Record<string, object>> = {
   manifest: { $schema: DIALECT, title: "themis-bundle manifest", ...manifestSchema },
   "delta-manifest": { $schema: DIALECT, title: "themis-bundle delta manifest", ...deltaManifestSchema },
+  "delta-report": { $schema: DIALECT, title: "themis-bundle delta report", ...deltaReportSchema },
 };

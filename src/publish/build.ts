@@ -12,7 +12,8 @@ import { sha256 } from "../base/digest.ts";
 import { encodeManifest, type Manifest } from "../format/manifest/manifest.ts";
 import type { BuildProgress, BuildRequest, Previous } from "./build-request.ts";
 import { compare, removedFiles, sameTree } from "./compare-trees.ts";
-import { createDeltas, type DeltaOutcome } from "./deltas.ts";
+import type { DeltaOutcome } from "./delta-report.ts";
+import { createDeltas } from "./deltas.ts";
 import { describeRelease } from "./describe-release.ts";
 import {
   localFailure,

@@ -7,21 +7,25 @@ export function sameTree(a: Tree, b: Tree): boolean {
 
 /** New paths whose bytes no file of the older release has. A device copies what only moved. */
 export function addedFiles(old: Tree, tree: Tree): TreeEntry[] {
-  const files = old.entries.filter(isFile);
-  const paths = new Set(files.map(({ path }) => path));
-  const digests = new Set(files.map(({ sha256 }) => sha256));
+  const paths = new Set(old.entries.filter(isFile).map(({ path }) => path));
+  const has = hasBytes(old);
   return tree.entries.filter(
-    (entry) => isFile(entry) && entry.sizeBytes > 0 && !paths.has(entry.path) && !digests.has(entry.sha256),
+    (entry) => isFile(entry) && entry.sizeBytes > 0 && !paths.has(entry.path) && !has(entry),
   );
 }
 
+/** Paths that both have: those with bytes that the older release has nowhere, and how many are left. */
 export function compare(old: Tree, tree: Tree): { changed: TreeEntry[]; unchanged: number } {
-  const before = new Map(old.entries.filter(isFile).map((entry) => [entry.path, entry]));
-  const common = tree.entries.filter((entry) => isFile(entry) && before.has(entry.path));
-  const changed = common.filter(
-    (entry) => before.get(entry.path)!.sha256 !== entry.sha256 && entry.sizeBytes > 0,
-  );
+  const paths = new Set(old.entries.filter(isFile).map(({ path }) => path));
+  const has = hasBytes(old);
+  const common = tree.entries.filter((entry) => isFile(entry) && paths.has(entry.path));
+  const changed = common.filter((entry) => entry.sizeBytes > 0 && !has(entry));
   return { changed, unchanged: common.length - changed.length };
+}
+
+function hasBytes({ entries }: Tree): (entry: TreeEntry) => boolean {
+  const digests = new Set(entries.filter(isFile).map(({ sha256 }) => sha256));
+  return ({ sha256 }) => digests.has(sha256);
 }
 
 export function removedFiles(old: Tree, tree: Tree): TreeEntry[] {

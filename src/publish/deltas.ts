@@ -5,35 +5,17 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { sha256 } from "../base/digest.ts";
 import { mapInOrder } from "../base/parallel.ts";
-import {
-  type Algorithm,
-  type Delta,
-  type DeltaManifest,
-  encodeDeltaManifest,
-} from "../format/manifest/delta-manifest.ts";
+import { type Delta, type DeltaManifest, encodeDeltaManifest } from "../format/manifest/delta-manifest.ts";
 import type { DeltaManifestReference, Pack } from "../format/manifest/manifest.ts";
 import type { BuildProgress, BuildRequest, Previous } from "./build-request.ts";
-import { addedFiles, compare, isFile, removedFiles } from "./compare-trees.ts";
-import { DiffPool, type DiffResult } from "./diff/diff-pool.ts";
+import { compare, removedFiles } from "./compare-trees.ts";
+import { assetSafe, type DeltaOutcome, judge, writeReport } from "./delta-report.ts";
+import { DiffPool } from "./diff/diff-pool.ts";
 import { PackWriter } from "./pack-writer.ts";
 import { PublishError } from "./publish-error.ts";
-import { findSimilar } from "./similar.ts";
+import { chooseSources } from "./sources.ts";
 import type { PackedTargets } from "./targets.ts";
-import type { Tree, TreeEntry } from "./tree.ts";
-
-export type DeltaOutcome = {
-  readonly from: string;
-  readonly path: string;
-  /** What the older release has it as, or has like it. */
-  readonly sourcePath: string;
-  readonly sizeBytes: number;
-  /** The compressed whole target, what a device without a delta would fetch. */
-  readonly wholeBytes: number;
-  /** undefined when the delta was dropped; `note` says why. */
-  readonly algorithm: Algorithm | undefined;
-  readonly patchBytes: number;
-  readonly note: string;
-};
+import type { Tree } from "./tree.ts";
 
 export type CreatedDeltas = {
   readonly references: readonly DeltaManifestReference[];
@@ -75,34 +57,34 @@ async function createDeltasFrom(
   pool: DiffPool,
   progress: BuildProgress,
 ) {
-  const { changed: samePath, unchanged } = compare(old, tree);
-  const sources = new Map<string, TreeEntry>(old.entries.map((entry) => [entry.path, entry]));
-  const added = addedFiles(old, tree);
-  const similar = await findSimilar(old, tree, added, old.entries.filter(isFile));
-  for (const [path, source] of similar) sources.set(path, source);
-  const changed = [...samePath, ...added.filter(({ path }) => similar.has(path))];
+  const { unchanged } = compare(old, tree);
+  const chosen = await chooseSources(old, tree, request.signal);
   const writer = new PackWriter(folder, `delta-${assetSafe(version)}`);
   const deltas: Delta[] = [];
   const outcomes: DeltaOutcome[] = [];
-  const totalBytes = changed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  const totalBytes = chosen.reduce((sum, { target: { sizeBytes } }) => sum + sizeBytes, 0);
   let doneBytes = 0;
-  const results = mapInOrder(changed, request.jobs, async (target) => {
-    const source = sources.get(target.path)!;
+  const results = mapInOrder(chosen, request.jobs, async ({ target, source, reason }) => {
+    const wholeBytes = targets.blobs.get(target.sha256)?.length ?? 0;
     const result = await pool.diff({
       sourcePath: join(old.root, source.path),
       targetPath: join(tree.root, target.path),
       algorithms: [...request.algorithms],
       options: request.diff,
+      wholeBytes,
     });
     if (result.sourceSha256 !== source.sha256 || result.targetSha256 !== target.sha256) {
       throw new PublishError("TREE_CHANGED", `${target.path} changed while the bundle was built`);
     }
-    return { source, target, result };
+    return {
+      source,
+      target,
+      result,
+      outcome: judge(version, { target, source, reason }, wholeBytes, result),
+    };
   });
   try {
-    for await (const { source, target, result } of results) {
-      const wholeBytes = targets.blobs.get(target.sha256)?.length ?? 0;
-      const outcome = judge(version, source, target, wholeBytes, result);
+    for await (const { source, target, result, outcome } of results) {
       outcomes.push(outcome);
       if (outcome.algorithm !== undefined && result.winner !== undefined) {
         deltas.push({
@@ -114,6 +96,7 @@ async function createDeltasFrom(
           target_size: target.sizeBytes,
           patch_size: result.winner.patch.length,
           algorithm: outcome.algorithm,
+          apply_memory: result.winner.cost.memoryBytes,
           blob: await writer.add(result.winner.patch, "identity"),
         });
       }
@@ -121,7 +104,7 @@ async function createDeltasFrom(
       progress({
         phase: "deltas",
         done: outcomes.length,
-        total: changed.length,
+        total: chosen.length,
         doneBytes,
         totalBytes,
         path: target.path,
@@ -142,42 +125,7 @@ async function createDeltasFrom(
   const bytes = encodeDeltaManifest(document);
   const asset = `delta-${assetSafe(version)}.json`;
   await writeFile(join(folder, asset), bytes, { flush: true });
+  await writeReport(folder, document, sha256(bytes), outcomes, request.diff.budget);
   const reference = { from_version: version, asset, size_bytes: bytes.length, sha256_hash: sha256(bytes) };
   return { from: version, reference, packs: await writer.finish(), outcomes, unchanged };
-}
-
-/** A delta counts only when it is proven (the pool has applied it) and smaller than the whole. */
-function judge(
-  from: string,
-  source: TreeEntry,
-  target: TreeEntry,
-  wholeBytes: number,
-  result: DiffResult,
-): DeltaOutcome {
-  const common = {
-    from,
-    path: target.path,
-    sourcePath: source.path,
-    sizeBytes: target.sizeBytes,
-    wholeBytes,
-  };
-  const tried = result.candidates
-    .map(({ algorithm, sizeBytes, note }) => `${algorithm} ${sizeBytes ?? "none"}${note ? ` (${note})` : ""}`)
-    .join(", ");
-  if (!result.winner) return { ...common, algorithm: undefined, patchBytes: 0, note: `no delta: ${tried}` };
-  const { algorithm, patch } = result.winner;
-  if (patch.length >= wholeBytes) {
-    return {
-      ...common,
-      algorithm: undefined,
-      patchBytes: 0,
-      note: `whole is smaller: ${wholeBytes} bytes; ${tried}`,
-    };
-  }
-  return { ...common, algorithm, patchBytes: patch.length, note: tried };
-}
-
-/** "+" is legal in a version and not in an asset's name. */
-function assetSafe(version: string): string {
-  return version.replaceAll("+", "_");
 }

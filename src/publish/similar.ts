@@ -1,5 +1,5 @@
 /**
- * Finds in an older release what a new file was made from, when no file of that path is there.
+ * How much two files have in common, without comparing each with each.
  *
  * Each file is summed up by the smallest hashes of its contents at places that the contents choose (Broder,
  * "On the resemblance and containment of documents", 1997): what two files share of these is about what
@@ -7,48 +7,59 @@
  */
 import { open } from "node:fs/promises";
 import { basename, join } from "node:path";
-import type { Tree, TreeEntry } from "./tree.ts";
+import type { TreeEntry } from "./tree.ts";
 
 const CHUNK_BYTES = 1 << 20;
 /** Of the hashes that qualify, so many of the smallest are kept. */
 const SKETCH_SIZE = 256;
 /** One place in so many qualifies. */
 const SAMPLE_MASK = 31;
-/** Less in common than this saves next to nothing. */
-const LEAST_SIMILARITY = 0.1;
 /** A smaller file is cheaper whole. */
 const LEAST_BYTES = 512;
+/** Of two that are as like, the one of the same name. */
+const SAME_NAME = 0.01;
 
 export type Sketch = Uint32Array;
 
-/** The older file that is most like each of these, if any is. */
-export async function findSimilar(
-  old: Tree,
-  tree: Tree,
-  targets: readonly TreeEntry[],
-  candidates: readonly TreeEntry[],
-): Promise<Map<string, TreeEntry>> {
-  const similar = new Map<string, TreeEntry>();
-  const worth = targets.filter(({ sizeBytes }) => sizeBytes >= LEAST_BYTES);
-  if (worth.length === 0) return similar;
-  const sketches: { readonly entry: TreeEntry; readonly sketch: Sketch }[] = [];
-  for (const entry of candidates) {
-    if (entry.sizeBytes >= LEAST_BYTES)
-      sketches.push({ entry, sketch: await sketchOf(join(old.root, entry.path)) });
+export function isWorthSketching({ sizeBytes }: TreeEntry): boolean {
+  return sizeBytes >= LEAST_BYTES;
+}
+
+/** The files of one release, each read when it is first asked for and never again. */
+export class SketchedFiles {
+  readonly #root: string;
+  readonly #files: readonly TreeEntry[];
+  readonly #signal: AbortSignal | undefined;
+  readonly #sketches = new Map<string, Sketch>();
+
+  constructor(root: string, files: readonly TreeEntry[], signal?: AbortSignal) {
+    this.#root = root;
+    this.#files = files.filter(isWorthSketching);
+    this.#signal = signal;
   }
-  for (const target of worth) {
-    const sketch = await sketchOf(join(tree.root, target.path));
-    let best = LEAST_SIMILARITY;
-    for (const { entry, sketch: other } of sketches) {
-      // Of two that are as like, the one of the same name.
-      const likeness =
-        similarity(sketch, other) + (basename(entry.path) === basename(target.path) ? 0.01 : 0);
+
+  async of({ path }: TreeEntry): Promise<Sketch> {
+    const known = this.#sketches.get(path);
+    if (known) return known;
+    this.#signal?.throwIfAborted();
+    const sketch = await sketchOf(join(this.#root, path));
+    this.#sketches.set(path, sketch);
+    return sketch;
+  }
+
+  /** The file that is most like this one, if it is so by more than `above`; of equals the first. */
+  async mostLike(sketch: Sketch, target: TreeEntry, above: number): Promise<TreeEntry | undefined> {
+    let best = above;
+    let found: TreeEntry | undefined;
+    for (const entry of this.#files) {
+      const named = basename(entry.path) === basename(target.path) ? SAME_NAME : 0;
+      const likeness = similarity(sketch, await this.of(entry)) + named;
       if (likeness <= best) continue;
       best = likeness;
-      similar.set(target.path, entry);
+      found = entry;
     }
+    return found;
   }
-  return similar;
 }
 
 /** From 0 to 1: the share of the smallest hashes of both that each of them has. */

@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makePki, opensslSign } from "../kit/pki.ts";
 import { hasTool } from "../kit/tools.ts";
-import { makeWorld, noise, ok, run, start, type World } from "../kit/world.ts";
+import { makeWorld, noise, ok, run, snapshot, start, type World } from "../kit/world.ts";
 
 let world: World;
 
@@ -20,7 +20,7 @@ const LEVELS: readonly (readonly ["themis-bundle" | "themis-fetch", ...string[]]
     (name) => ["themis-bundle", name] as const,
   ),
   ["themis-bundle", "keys", "list"],
-  ...["create", "apply", "info"].map((name) => ["themis-bundle", "delta", name] as const),
+  ...["create", "apply", "verify", "info"].map((name) => ["themis-bundle", "delta", name] as const),
   ["themis-fetch"],
   ...["verify", "check", "plan", "download", "update", "status", "history", "restore-points", "rollback"].map(
     (name) => ["themis-fetch", name] as const,
@@ -211,6 +211,22 @@ describe("the plan", () => {
     ).toMatch(/1\.1\.0 is offered, 1\.0\.0 is installed/);
   });
 
+  it("obeys what the device may spend: a delta that needs more comes whole, and the plan says why", async () => {
+    const root = world.device("little-memory");
+    const device = ["--source", world.page, "--root", root, "--trust-anchor", world.anchor];
+    await ok("themis-fetch", "update", ...device, "--version", "1.0.0");
+    const { stdout } = await run("themis-fetch", "plan", ...device, "--apply-memory", "34M");
+    // Twice the source and the target, 10 MB, are more than the two MiB that are left.
+    expect(stdout).toMatch(
+      /^download +bin\/appd \(.*; its delta needs \d+ bytes of memory, more than the 35651584 allowed\)$/m,
+    );
+    expect(stdout).toMatch(/^patch +Größe 1\.txt/m);
+    const result = await ok("themis-fetch", "update", ...device, "--apply-memory", "34M");
+    expect(result.perFile).toContainEqual(expect.objectContaining({ path: "bin/appd", action: "download" }));
+    expect(snapshot(root)).toEqual(snapshot(world.new));
+    expect((await run("themis-fetch", "plan", ...device, "--apply-memory", "little")).status).toBe(2);
+  });
+
   it("a download changes nothing, and the update after it fetches only documents", async () => {
     const root = world.device("downloaded");
     const device = ["--source", world.page, "--root", root, "--trust-anchor", world.anchor];
@@ -290,6 +306,61 @@ describe("single patches", () => {
       expect(readdirSync(world.folder)).not.toContain(`${algorithm}-wrong`);
     },
   );
+
+  it("verify applies and writes nothing; exit 4 when the result is another", async () => {
+    const at = (name: string): string => world.at(`verified-${name}`);
+    const source = noise(60_000, 27);
+    const target = Buffer.concat([source.subarray(0, 20_000), Buffer.from("new"), source.subarray(20_000)]);
+    writeFileSync(at("source"), source);
+    writeFileSync(at("target"), target);
+    const files = [at("source"), at("target"), at("patch")];
+    const made = await ok("themis-bundle", "delta", "create", ...files, "--algorithm", "bsdiff");
+    const before = readdirSync(world.folder).sort();
+    const verify = (...more: string[]) =>
+      run("themis-bundle", "delta", "verify", at("source"), at("patch"), "--json", ...more);
+    const plain = await verify();
+    expect({ status: plain.status, ...JSON.parse(plain.stdout) }).toMatchObject({
+      status: 0,
+      schema: "themis-bundle/delta-verify/1",
+      algorithm: "BSDIFF",
+      sha256: made.targetSha256,
+      expected: false,
+    });
+    for (const [code, ...more] of [
+      ["", "--target", at("target")],
+      ["", "--sha256", String(made.targetSha256)],
+      ["TARGET_DIGEST_MISMATCH", "--target", at("source")],
+      ["TARGET_DIGEST_MISMATCH", "--sha256", String(made.sourceSha256)],
+    ] as const) {
+      const { status, stdout } = await verify(...more);
+      const said = JSON.parse(stdout);
+      expect({ status, code: said.error?.code ?? "", expected: said.expected ?? true }).toEqual({
+        status: code === "" ? 0 : 4,
+        code,
+        expected: true,
+      });
+    }
+    expect((await verify("--sha256", "4ce0")).status).toBe(2);
+    expect((await verify("--target", at("nowhere"))).status).toBe(2);
+    expect(readdirSync(world.folder).sort()).toEqual(before);
+  });
+
+  it("create keeps within what a device may spend, and says what came of each candidate", async () => {
+    const files = [world.at("verified-source"), world.at("verified-target"), world.at("kept-within")];
+    const { stdout } = await run("themis-bundle", "delta", "create", ...files, "--apply-memory", "45M");
+    expect(stdout).toMatch(/^BSDIFF .* applying takes \d+ bytes of memory, more than the 47185920 allowed$/m);
+    const none = await run("themis-bundle", "delta", "create", ...files, "--apply-time", "0.001", "--json");
+    expect({ status: none.status, code: JSON.parse(none.stdout).error.code }).toEqual({
+      status: 1,
+      code: "DELTA_NONE",
+    });
+    for (const wrong of [
+      ["--apply-memory", "much"],
+      ["--apply-time", "soon"],
+      ["--apply-time", "0"],
+    ])
+      expect((await run("themis-bundle", "delta", "create", ...files, ...wrong)).status).toBe(2);
+  });
 
   it("a file that is no patch is refused", async () => {
     expect((await run("themis-bundle", "delta", "info", world.anchor)).status).toBe(4);

@@ -60,11 +60,11 @@ it("builds a bundle with a delta in its worker", () => {
 
 it("gives other programs its parts by subpath", () => {
   const code =
-    'const a = await import("themis-bundle"); const b = await import("themis-bundle/fetch"); console.log(typeof a.build, typeof b.update)';
+    'const a = await import("themis-bundle"); const b = await import("themis-bundle/fetch"); console.log(typeof a.build, typeof b.update, typeof new a.DeltaUpdateEngine().generate, typeof new b.DeltaUpdateEngine().generate)';
   expect(
     execFileSync(process.execPath, ["--input-type=module", "-e", code], {
       cwd: folder,
       encoding: "utf8",
     }).trim(),
-  ).toBe("function function");
+  ).toBe("function function function undefined");
 });

@@ -1,9 +1,10 @@
 import { ThemisError } from "../../base/error.ts";
 import type { Algorithm } from "../../format/manifest/delta-manifest.ts";
+import { ALL_ALGORITHMS } from "../../publish/diff/generate.ts";
 
-/** The smallest result wins, so the order only breaks ties. */
+/** The smallest result wins; the order decides ties, and how early the others are given up. */
 const ALGORITHMS: Readonly<Record<string, readonly Algorithm[]>> = {
-  auto: ["BSDIFF", "VCDIFF", "ZSTD_DICT"],
+  auto: ALL_ALGORITHMS,
   bsdiff: ["BSDIFF"],
   vcdiff: ["VCDIFF"],
   "zstd-dict": ["ZSTD_DICT"],

@@ -4,11 +4,14 @@ import { ThemisError } from "../../base/error.ts";
 import type { Container } from "../../format/delta/bsdiff/container.ts";
 import type { DiffOptions } from "../../publish/diff/diff-pool.ts";
 import type { BsdiffEngine } from "../../publish/diff/engine.ts";
+import { parseBytes } from "../units.ts";
 
 export type DiffFlags = {
   readonly engine: BsdiffEngine;
   readonly format: Container;
   readonly memory?: string;
+  readonly applyMemory?: string;
+  readonly applyTime?: string;
 };
 
 export function withDiffOptions(made: Command): Command {
@@ -23,27 +26,30 @@ export function withDiffOptions(made: Command): Command {
         .choices(["bsdiff40", "bsdf2", "endsley"])
         .default("bsdiff40"),
     )
-    .option("--memory <size>", "refuse to take more for one patch, such as 800M or 2G");
+    .option("--memory <size>", "refuse to take more for one patch, such as 800M or 2G")
+    .option("--apply-memory <size>", "what a device may spend to apply one patch, such as 96M")
+    .option("--apply-time <seconds>", "the same in time, estimated the same way on every machine");
 }
 
 /** @throws ThemisError USAGE */
-export function parseDiffOptions({ engine, format, memory }: DiffFlags): DiffOptions {
+export function parseDiffOptions(flags: DiffFlags): DiffOptions {
+  const { engine, format, memory, applyMemory, applyTime } = flags;
   return {
     engine,
     container: format,
     ...(memory !== undefined && { memoryLimit: parseBytes("--memory", memory) }),
+    budget: {
+      ...(applyMemory !== undefined && { applyMemory: parseBytes("--apply-memory", applyMemory) }),
+      ...(applyTime !== undefined && { applySeconds: parseSeconds("--apply-time", applyTime) }),
+    },
   };
 }
 
-const UNITS: Readonly<Record<string, number>> = { "": 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
-
-/** @throws ThemisError USAGE */
-export function parseBytes(option: string, text: string): number {
-  const [, digits, unit] = /^(\d{1,15})([KMG]?)$/i.exec(text) ?? [];
-  if (digits === undefined) {
-    throw new ThemisError("USAGE", "usage", `${option} takes a size, not ${JSON.stringify(text)}`, {
-      hint: "bytes, or a number with K, M or G, such as 800M",
-    });
-  }
-  return Number(digits) * UNITS[(unit ?? "").toUpperCase()]!;
+/** To the millisecond, and up to a day. @throws ThemisError USAGE */
+function parseSeconds(option: string, text: string): number {
+  const seconds = Number(text);
+  if (/^\d{1,5}(\.\d{1,3})?$/.test(text) && seconds > 0 && seconds <= 86_400) return seconds;
+  throw new ThemisError("USAGE", "usage", `${option} takes seconds, not ${JSON.stringify(text)}`, {
+    hint: "such as 10 or 0.5, at most 86400",
+  });
 }

@@ -5,7 +5,7 @@ import type { UpdateRequest } from "../../fetch/update-request.ts";
 import { EXIT } from "../exit-status.ts";
 import { command, type Tools, wholeNumber } from "../program.ts";
 import { loadTrustAnchors } from "../trust-anchors.ts";
-import { saved, seconds, size } from "../units.ts";
+import { parseBytes, saved, seconds, size } from "../units.ts";
 
 type Options = {
   readonly source: string;
@@ -13,6 +13,7 @@ type Options = {
   readonly trustAnchor: string;
   readonly version: string;
   readonly connections: number;
+  readonly applyMemory?: string;
   readonly exitCode?: boolean;
   readonly dryRun?: boolean;
 };
@@ -104,12 +105,16 @@ function withSource(made: Command): Command {
     .requiredOption("--root <folder>", "the installed tree")
     .requiredOption("--trust-anchor <file>", "the pinned certificate, PEM")
     .option("--version <version>", "this release and no other", "")
-    .option("--connections <n>", "ranges fetched at once", wholeNumber("--connections", 1, 64), 4);
+    .option("--connections <n>", "ranges fetched at once", wholeNumber("--connections", 1, 64), 4)
+    .option("--apply-memory <size>", "take whole what needs more to rebuild, such as 96M (default: all)");
 }
 
 async function toRequest(options: Options, signal: AbortSignal): Promise<UpdateRequest> {
   const { source, root, version, connections } = options;
-  return { source, root, version, connections, signal, anchors: await loadTrustAnchors(options.trustAnchor) };
+  const applyMemory =
+    options.applyMemory === undefined ? undefined : parseBytes("--apply-memory", options.applyMemory);
+  const anchors = await loadTrustAnchors(options.trustAnchor);
+  return { source, root, version, connections, applyMemory, signal, anchors };
 }
 
 function offerJson(name: string, { plan, ...offer }: Offer) {
@@ -131,9 +136,12 @@ function stepJson(step: PlanStep) {
       path,
       sizeBytes,
       algorithm: step.delta.algorithm,
+      applyMemory: step.delta.apply_memory,
       bytes: step.delta.patch_size,
     };
-  return { action: step.kind, path, sizeBytes, bytes: step.kind === "download" ? blob.length : 0 };
+  if (step.kind === "download")
+    return { action: step.kind, path, sizeBytes, bytes: blob.length, why: step.why };
+  return { action: step.kind, path, sizeBytes, bytes: 0 };
 }
 
 function planText(offer: Offer): string {
@@ -142,7 +150,11 @@ function planText(offer: Offer): string {
     if (step.kind === "remove") return `remove    ${step.path}`;
     if (step.kind === "patch")
       return `patch     ${step.target.path} (${step.delta.algorithm}, ${size(step.delta.patch_size)} for ${size(step.target.size_bytes)})`;
-    return `${step.kind.padEnd(9)} ${step.target.path}${step.kind === "download" ? ` (${size(step.target.blob.length)})` : ""}`;
+    if (step.kind === "download") {
+      const why = step.why && `; ${step.why}`;
+      return `download  ${step.target.path} (${size(step.target.blob.length)}${why})`;
+    }
+    return `${step.kind.padEnd(9)} ${step.target.path}`;
   });
   const { bytesToFetch } = offer;
   return [

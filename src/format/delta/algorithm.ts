@@ -26,6 +26,8 @@ export type PatchDescription = {
   readonly algorithm: Algorithm;
   /** undefined when the patch does not say. */
   readonly targetSize: number | undefined;
+  /** Whether applying reads back what it has made: then `written` is asked. */
+  readonly readsTarget: boolean;
   readonly details: Readonly<Record<string, number | string>>;
 };
 
@@ -51,7 +53,8 @@ const bsdiff: PatchFormat = {
       `${name}Bytes`,
       `${end - start} (${compressor})`,
     ]);
-    return { algorithm: "BSDIFF", targetSize, details: { container, ...Object.fromEntries(lengths) } };
+    const details = { container, ...Object.fromEntries(lengths) };
+    return { algorithm: "BSDIFF", targetSize, readsTarget: false, details };
   },
 };
 
@@ -76,13 +79,18 @@ function usesSecondary(start: Uint8Array): boolean {
 }
 
 function describeAs(algorithm: Algorithm, patch: ByteSource): PatchDescription {
-  const { targetSize, usesTarget, checksum, appHeader, ...details } = describeVcdiff(patch);
+  const { targetSize, usesTarget, checksum, appHeader, decompressedBytes, ...details } =
+    describeVcdiff(patch);
   return {
     algorithm,
     targetSize,
+    readsTarget: usesTarget,
     details: {
       ...details,
       ...(appHeader !== undefined && { appHeader }),
+      ...(decompressedBytes.some((bytes) => bytes > 0) && {
+        decompressedBytes: decompressedBytes.join(" + "),
+      }),
       usesTarget: usesTarget ? "yes" : "no",
       checksum: checksum ? "yes" : "no",
     },
@@ -98,6 +106,7 @@ const zstdDict: PatchFormat = {
     return {
       algorithm: "ZSTD_DICT",
       targetSize: contentBytes,
+      readsTarget: false,
       details: { windowBytes, checksum: checksum ? "yes" : "no" },
     };
   },

@@ -23,6 +23,8 @@ export type Delta = {
   readonly target_size: number;
   readonly patch_size: number;
   readonly algorithm: Algorithm;
+  /** Bytes that applying takes at most, beyond what the client takes to start (format/delta/apply-cost.ts). */
+  readonly apply_memory: number;
   readonly blob: Blob;
 };
 
@@ -37,6 +39,8 @@ export type DeltaManifest = {
   readonly removed: readonly RemovedFile[];
 };
 
+/** Five times the largest source and target, and a window. */
+export const MAX_APPLY_MEMORY = 16 * MAX_TARGET_BYTES;
 const SHA256 = "^[0-9a-f]{64}$";
 
 const deltaSchema: JSONSchemaType<Delta> = {
@@ -51,6 +55,7 @@ const deltaSchema: JSONSchemaType<Delta> = {
     "target_size",
     "patch_size",
     "algorithm",
+    "apply_memory",
     "blob",
   ],
   properties: {
@@ -62,6 +67,7 @@ const deltaSchema: JSONSchemaType<Delta> = {
     target_size: { type: "integer", minimum: 0, maximum: MAX_TARGET_BYTES },
     patch_size: { type: "integer", minimum: 1, maximum: MAX_ASSET_BYTES },
     algorithm: { type: "string", enum: ["BSDIFF", "VCDIFF", "XDELTA3", "ZSTD_DICT"] },
+    apply_memory: { type: "integer", minimum: 1, maximum: MAX_APPLY_MEMORY },
     blob: blobSchema,
   },
 };

@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 
 type Bsdiff = { diff: (source: string, target: string, patch: string) => Promise<void> };
 
-/** Told apart from a crash by engine.ts. */
+/** Told apart from a crash by bsdiff-addon.ts. */
 const ADDON_MISSING = 9;
 
 const [source, target, patch] = process.argv.slice(2) as [string, string, string];

@@ -1,12 +1,13 @@
 /** A bounded pool of diff workers. A worker that dies fails its own job and is replaced; nothing ever hangs. */
 import { Worker } from "node:worker_threads";
 import { ThemisError } from "../../base/error.ts";
-import type { DiffAnswer, DiffJob, DiffResult } from "./diff-worker.ts";
+import type { Candidate, DiffAnswer, DiffJob, DiffResult } from "./diff-worker.ts";
 
-export type { Candidate, DiffJob, DiffOptions, DiffResult } from "./diff-worker.ts";
+export type { Budget, Candidate, DiffJob, DiffOptions, DiffResult } from "./diff-worker.ts";
 
 type Waiting = {
   readonly job: DiffJob;
+  readonly tried: (candidate: Candidate) => void;
   readonly resolve: (result: DiffResult) => void;
   readonly reject: (error: unknown) => void;
 };
@@ -25,14 +26,14 @@ export class DiffPool {
     signal?.addEventListener("abort", this.#abort, { once: true });
   }
 
-  /** @throws ThemisError DIFF_FAILED; the signal's reason */
-  diff(job: DiffJob): Promise<DiffResult> {
+  /** @param tried hears of each candidate when its turn is over. @throws ThemisError DIFF_FAILED; the signal's reason */
+  diff(job: DiffJob, tried: (candidate: Candidate) => void = () => {}): Promise<DiffResult> {
     return new Promise((resolve, reject) => {
       if (this.#closed || this.#signal?.aborted) {
         reject(this.#signal?.reason ?? new Error("the pool is closed"));
         return;
       }
-      this.#queue.push({ job, resolve, reject });
+      this.#queue.push({ job, tried, resolve, reject });
       this.#next();
     });
   }
@@ -66,6 +67,10 @@ export class DiffPool {
     const worker = new Worker(script);
     worker.on("message", (answer: DiffAnswer) => {
       const waiting = this.#busy.get(worker);
+      if ("tried" in answer) {
+        waiting?.tried(answer.tried);
+        return;
+      }
       this.#busy.delete(worker);
       this.#idle.push(worker);
       if ("result" in answer) waiting?.resolve(answer.result);

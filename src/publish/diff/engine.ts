@@ -1,27 +1,23 @@
 /**
  * Makes patches; proving them is the worker's part.
  *
- * BSDIFF and VCDIFF come from our kernels, BSDIFF on demand from the optional addon bsdiff-node, which only ever
- * generates: its own apply overruns the heap on a negative length. ZSTD_DICT comes from Node's zstd, with
- * tables sized to the source: the default ones reach only the last few MiB of a large file.
+ * BSDIFF and VCDIFF come from our kernels, BSDIFF on demand from the optional addon bsdiff-node, ZSTD_DICT from
+ * Node's zstd. Each is told how much memory it may take, and says no before it takes more.
  */
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { readFile, stat } from "node:fs/promises";
 import { promisify } from "node:util";
 import { constants, zstdCompress } from "node:zlib";
 import { type ByteSource, openFileSource } from "../../base/byte-source.ts";
-import { ThemisError } from "../../base/error.ts";
+import { systemCode, ThemisError } from "../../base/error.ts";
 import type { Container } from "../../format/delta/bsdiff/container.ts";
 import { writeBsdiff } from "../../format/delta/bsdiff/write.ts";
 import { MAX_BLOCK } from "../../format/delta/bzip2/encode.ts";
+import { checkLength, PatchTooLong } from "../../format/delta/patch-limit.ts";
 import type { Segments } from "../../format/delta/segments.ts";
 import { writeVcdiff } from "../../format/delta/vcdiff/write.ts";
 import type { Algorithm } from "../../format/manifest/delta-manifest.ts";
 import { type CoverPurpose, TransformKernel, windowBytes } from "../../kernel/kernel.ts";
+import { createByAddon } from "./bsdiff-addon.ts";
 import { findCovers, planCovers } from "./covers.ts";
 import { planZstdTables } from "./zstd-tables.ts";
 
@@ -35,13 +31,18 @@ export type PatchJob = {
   readonly container?: Container;
   /** In bytes, for the making of one patch; more is refused before it is taken. */
   readonly memoryLimit?: number;
+  /** Beyond this the patch is given up. */
+  readonly maxBytes?: number | undefined;
 };
 
-/** Exit status of bsdiff-process.ts when the addon cannot be loaded. */
-const ADDON_MISSING = 9;
-
-/** @throws ThemisError DIFF_ENGINE_MISSING, DIFF_FAILED, DIFF_TOO_LARGE */
+/** @throws ThemisError DIFF_ENGINE_MISSING, DIFF_FAILED, DIFF_TOO_LARGE, PATCH_TOO_LONG */
 export async function createPatch(job: PatchJob): Promise<Uint8Array> {
+  const patch = await makePatch(job);
+  checkLength(patch.length, job.maxBytes);
+  return patch;
+}
+
+async function makePatch(job: PatchJob): Promise<Uint8Array> {
   switch (job.algorithm) {
     case "BSDIFF":
       return job.engine === "bsdiff-node" ? createByAddon(job) : createBsdiff(job);
@@ -64,6 +65,7 @@ function createBsdiff(job: PatchJob): Uint8Array {
       segments: coversOf(job, source, target, "add", container === "bsdf2" ? 2 * target.size : 0),
       container,
       transform: new TransformKernel(MAX_BLOCK).transform,
+      maxBytes: job.maxBytes,
     }),
   );
 }
@@ -76,6 +78,7 @@ function createVcdiff(job: PatchJob): Uint8Array {
       target,
       segments: coversOf(job, source, target, "copy", windowBytes()),
       windowBytes: windowBytes(),
+      maxBytes: job.maxBytes,
     })) {
       pieces.push(piece.slice());
     }
@@ -111,7 +114,12 @@ function withFiles<T>(
   }
 }
 
-async function createZstdDict({ sourcePath, targetPath, memoryLimit }: PatchJob): Promise<Uint8Array> {
+async function createZstdDict({
+  sourcePath,
+  targetPath,
+  memoryLimit,
+  maxBytes,
+}: PatchJob): Promise<Uint8Array> {
   const [sourceSize, targetSize] = [(await stat(sourcePath)).size, (await stat(targetPath)).size];
   const { level, windowLog, hashLog, chainLog } = planZstdTables(sourceSize, targetSize, memoryLimit);
   const [source, target] = await Promise.all([readFile(sourcePath), readFile(targetPath)]);
@@ -126,54 +134,10 @@ async function createZstdDict({ sourcePath, targetPath, memoryLimit }: PatchJob)
       [constants.ZSTD_c_checksumFlag]: 1,
     },
     pledgedSrcSize: target.length,
+    ...(maxBytes !== undefined && { maxOutputLength: Math.max(1, maxBytes) }),
+  }).catch((cause: unknown) => {
+    if (maxBytes !== undefined && systemCode(cause) === "ERR_BUFFER_TOO_LARGE")
+      throw new PatchTooLong(maxBytes + 1, maxBytes, cause);
+    throw cause;
   });
-}
-
-async function createByAddon({ sourcePath, targetPath }: PatchJob): Promise<Uint8Array> {
-  if ((await stat(sourcePath)).size === 0) {
-    throw new ThemisError("DIFF_FAILED", "failed", "bsdiff makes no patch from an empty file");
-  }
-  const folder = await mkdtemp(join(tmpdir(), "themis-diff-"));
-  try {
-    const patchPath = join(folder, "patch");
-    await runBsdiff([sourcePath, targetPath, patchPath]);
-    return await readFile(patchPath);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
-
-/**
- * In a process of its own: the addon is not built for worker threads, and a crash or an out-of-memory in
- * native code must cost one patch and not the build.
- */
-async function runBsdiff(paths: readonly string[]): Promise<void> {
-  const script = new URL(
-    import.meta.url.endsWith(".ts") ? "./bsdiff-process.ts" : "./bsdiff-process.js",
-    import.meta.url,
-  );
-  const child = spawn(process.execPath, [fileURLToPath(script), ...paths], {
-    stdio: ["ignore", "ignore", "pipe"],
-  });
-  let trouble = "";
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    trouble = (trouble + text).slice(-2000);
-  });
-  const [status, killedBy] = (await once(child, "close")) as [number | null, string | null];
-  if (status === 0) return;
-  if (status === ADDON_MISSING) {
-    throw new ThemisError(
-      "DIFF_ENGINE_MISSING",
-      "failed",
-      "the addon bsdiff-node is not built for this Node",
-      {
-        hint: "npm run addons builds it; --engine kernel works without",
-      },
-    );
-  }
-  throw new ThemisError(
-    "DIFF_FAILED",
-    "failed",
-    `bsdiff-node ended with ${killedBy ?? status}: ${trouble.trim() || "no word"}`,
-  );
 }

@@ -8,6 +8,7 @@
 import { brotliCompressSync, constants } from "node:zlib";
 import type { ByteSource } from "../../../base/byte-source.ts";
 import { Bzip2Encoder, type Transform } from "../bzip2/encode.ts";
+import { checkLength } from "../patch-limit.ts";
 import { NO_SOURCE, type Segments } from "../segments.ts";
 import {
   BSDF2_MAGIC,
@@ -25,18 +26,22 @@ export type BsdiffParts = {
   readonly segments: Segments;
   readonly container: Container;
   readonly transform: Transform;
+  /** Given up beyond this. */
+  readonly maxBytes?: number | undefined;
 };
 
 type Triple = { source: number; add: number; copy: number; readonly target: number };
 
 const CHUNK_BYTES = 256 * 1024;
 
-export function writeBsdiff({ source, target, segments, container, transform }: BsdiffParts): Uint8Array {
+/** @throws PatchTooLong */
+export function writeBsdiff(parts: BsdiffParts): Uint8Array {
+  const { source, target, segments, container, transform, maxBytes } = parts;
   const compressor = (): Compress =>
     container === "bsdf2" ? new BrotliWriter() : new Bzip2Writer(transform);
   if (container === "endsley") {
     const all = compressor();
-    writeTriples(source, target, segments, all, all, all);
+    writeTriples(source, target, limited(segments, [all], maxBytes), all, all, all);
     const header = new Uint8Array(ENDSLEY_HEADER_BYTES);
     header.set(ENDSLEY_MAGIC);
     writeInteger(header, 16, target.size);
@@ -45,7 +50,7 @@ export function writeBsdiff({ source, target, segments, container, transform }: 
   const control = compressor();
   const diff = compressor();
   const extra = compressor();
-  writeTriples(source, target, segments, control, diff, extra);
+  writeTriples(source, target, limited(segments, [control, diff, extra], maxBytes), control, diff, extra);
   const streams = [control.finish(), diff.finish(), extra.finish()];
   const header = new Uint8Array(HEADER_BYTES);
   if (container === "bsdf2") {
@@ -56,6 +61,17 @@ export function writeBsdiff({ source, target, segments, container, transform }: 
   writeInteger(header, 16, streams[1]!.length);
   writeInteger(header, 24, target.size);
   return Buffer.concat([header, ...streams]);
+}
+
+/** The same segments, as long as what was compressed of those before is no longer than it may be. */
+function* limited(segments: Segments, streams: readonly Compress[], maxBytes?: number): Segments {
+  for (const batch of segments) {
+    yield batch;
+    checkLength(
+      streams.reduce((sum, { bytes }) => sum + bytes, 0),
+      maxBytes,
+    );
+  }
 }
 
 function writeTriples(
@@ -111,9 +127,15 @@ function subtract(from: Uint8Array, bytes: Uint8Array): void {
   for (let i = 0; i < from.length; i++) from[i] = from[i]! - bytes[i]!;
 }
 
-type Compress = { readonly push: (bytes: Uint8Array) => void; readonly finish: () => Uint8Array };
+/** `bytes` is what came out so far. */
+type Compress = {
+  readonly bytes: number;
+  readonly push: (bytes: Uint8Array) => void;
+  readonly finish: () => Uint8Array;
+};
 
 class Bzip2Writer implements Compress {
+  bytes = 0;
   readonly #encoder: Bzip2Encoder;
   readonly #done: Uint8Array[] = [];
 
@@ -125,6 +147,7 @@ class Bzip2Writer implements Compress {
     this.#encoder.push(bytes);
     const taken = this.#encoder.take();
     if (taken.length > 0) this.#done.push(taken);
+    this.bytes += taken.length;
   }
 
   finish(): Uint8Array {
@@ -134,6 +157,8 @@ class Bzip2Writer implements Compress {
 
 /** Brotli has no synchronous stream in Node; what it compresses is held. */
 class BrotliWriter implements Compress {
+  /** Nothing before the end. */
+  readonly bytes = 0;
   #bytes = new Uint8Array(CHUNK_BYTES);
   #length = 0;
 

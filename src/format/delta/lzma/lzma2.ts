@@ -12,9 +12,10 @@
 import { DeltaError } from "../error.ts";
 import { LzmaDecoder, type LzmaProperties } from "./lzma.ts";
 
-const MAX_DICTIONARY_BYTES = 64 * 1024 * 1024;
+export const MAX_DICTIONARY_BYTES = 64 * 1024 * 1024;
 const FIRST_BUFFER_BYTES = 64 * 1024;
-const SPARE_BYTES = 16 * 1024 * 1024;
+/** How far the buffer may exceed the dictionary and the portion in it. */
+export const SPARE_BYTES = 16 * 1024 * 1024;
 
 export class Lzma2Decoder {
   readonly #lzma = new LzmaDecoder();

@@ -5,7 +5,14 @@ import { defaultCodeTable } from "./code-table.ts";
 import { readFileHeader } from "./file-header.ts";
 import { PatchReader } from "./patch-reader.ts";
 import type { Secondary } from "./secondary.ts";
-import { type Dialect, readWindowHeader } from "./window-header.ts";
+import {
+  type Dialect,
+  readWindowHeader,
+  VCD_ADDRCOMP,
+  VCD_DATACOMP,
+  VCD_INSTCOMP,
+  type WindowHeader,
+} from "./window-header.ts";
 
 const MAX_APP_HEADER_CHARACTERS = 1024;
 
@@ -22,13 +29,17 @@ export type VcdiffDescription = {
   readonly usesTarget: boolean;
   /** Whether every window has its Adler-32. */
   readonly checksum: boolean;
+  /** The most that the sections of one window take, as they stand in the patch and decompressed. */
+  readonly sectionBytes: number;
+  /** What all data, all instruction and all address sections hold once decompressed; 0 where none is compressed. */
+  readonly decompressedBytes: readonly [data: number, instructions: number, addresses: number];
 };
 
 export function isVcdiff(patch: Uint8Array): boolean {
   return patch.length >= 4 && patch[0] === 0xd6 && patch[1] === 0xc3 && patch[2] === 0xc4;
 }
 
-/** One step for each window, and a window takes at least six bytes of the patch. @throws DeltaError */
+/** One step for each section, and a window takes at least six bytes of the patch. @throws DeltaError */
 export function describeVcdiff(patch: ByteSource): VcdiffDescription {
   const reader = new PatchReader(patch);
   const { dialect, secondary, codeTable, appHeader } = readFileHeader(reader);
@@ -37,9 +48,17 @@ export function describeVcdiff(patch: ByteSource): VcdiffDescription {
   let maxTargetWindow = 0;
   let usesTarget = false;
   let checksums = 0;
+  let sectionBytes = 0;
+  const decompressedBytes: [number, number, number] = [0, 0, 0];
   while (reader.remaining > 0) {
     const window = readWindowHeader(reader, dialect, secondary !== "none");
-    reader.skip(window.dataLength + window.instructionsLength + window.addressesLength);
+    let held = 0;
+    for (const [kind, { bit, length }] of sectionsOf(window).entries()) {
+      const plain = window.deltaIndicator & bit ? decompressedSize(reader, length) : reader.skip(length);
+      decompressedBytes[kind]! += plain ?? 0;
+      held += length + (plain ?? 0);
+    }
+    sectionBytes = Math.max(sectionBytes, held);
     windows++;
     targetSize += window.targetLength;
     if (!Number.isSafeInteger(targetSize))
@@ -58,7 +77,27 @@ export function describeVcdiff(patch: ByteSource): VcdiffDescription {
     maxTargetWindow,
     usesTarget,
     checksum: windows > 0 && checksums === windows,
+    sectionBytes,
+    decompressedBytes,
   };
+}
+
+function sectionsOf(window: WindowHeader): { readonly bit: number; readonly length: number }[] {
+  return [
+    { bit: VCD_DATACOMP, length: window.dataLength },
+    { bit: VCD_INSTCOMP, length: window.instructionsLength },
+    { bit: VCD_ADDRCOMP, length: window.addressesLength },
+  ];
+}
+
+/** A compressed section starts with it; the rest is skipped. */
+function decompressedSize(reader: PatchReader, length: number): number {
+  const end = reader.position + length;
+  const size = reader.integer();
+  if (reader.position > end)
+    throw new DeltaError("DELTA_CORRUPT", "a compressed section has no room for its size");
+  reader.skip(end - reader.position);
+  return size;
 }
 
 function printable(bytes: Uint8Array): string {

@@ -6,6 +6,7 @@
  * source than it copies from, so that addresses are short and a reader holds little.
  */
 import type { ByteSource } from "../../../base/byte-source.ts";
+import { checkLength } from "../patch-limit.ts";
 import { NO_SOURCE, type Segments } from "../segments.ts";
 import {
   encodeVcdiffHeader,
@@ -24,15 +25,22 @@ export type VcdiffParts = {
   /** How much of the target one window makes. */
   readonly windowBytes: number;
   readonly file?: VcdiffFileOptions;
+  /** Given up beyond this. */
+  readonly maxBytes?: number | undefined;
 };
 
-/** The patch in pieces, in order, each valid until the next is asked for; at most a window is held. */
+/**
+ * The patch in pieces, in order, each valid until the next is asked for; at most a window is held.
+ *
+ * @throws PatchTooLong
+ */
 export function* writeVcdiff({
   sourceSize,
   target,
   segments,
   windowBytes,
   file = {},
+  maxBytes,
 }: VcdiffParts): Generator<Uint8Array> {
   yield encodeVcdiffHeader(file);
   const encoder = new VcdiffEncoder(file.codeTable);
@@ -40,12 +48,18 @@ export function* writeVcdiff({
   const bytes = new Uint8Array(Math.min(windowBytes, target.size));
   let start = 0;
   let at = 0;
+  let written = 0;
+  /** Of the window that grows, the least it will take: what is added, and an address of a byte for each copy. */
+  let growing = 0;
   const endWindow = (): readonly Uint8Array[] => {
     const made = bytes.subarray(0, at - start);
     target.read(start, made);
     const window = { target: made, ...operations.take(start), adler32: false };
     start = at;
-    return encoder.writeWindow(window);
+    growing = 0;
+    const pieces = encoder.writeWindow(window);
+    for (const { length } of pieces) written += length;
+    return pieces;
   };
   for (const batch of segments) {
     for (let i = 0; i < batch.length; i += 3) {
@@ -54,6 +68,7 @@ export function* writeVcdiff({
         // A copy lies wholly in the source or wholly in the window.
         const whole = there !== NO_SOURCE && there < sourceSize ? sourceSize - there : left;
         const length = Math.min(left, start + windowBytes - at, whole);
+        growing += there === NO_SOURCE ? length : 1;
         if (there === NO_SOURCE) operations.push(OPERATION_ADD, length, 0);
         else {
           operations.push(OPERATION_COPY, length, there);
@@ -64,6 +79,7 @@ export function* writeVcdiff({
         if (at === start + windowBytes) yield* endWindow();
       }
     }
+    checkLength(written + growing, maxBytes);
   }
   if (at > start) yield* endWindow();
 }

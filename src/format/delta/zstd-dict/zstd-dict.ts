@@ -9,6 +9,8 @@ import { type ByteSource, readAll } from "../../../base/byte-source.ts";
 import { DeltaError } from "../error.ts";
 
 const MAGIC = 0xfd2fb528;
+/** RFC 8878, 3.1.1.1: magic, descriptor, window, dictionary id and content size at their longest. */
+export const ZSTD_HEADER_BYTES = 18;
 /** What zstd itself accepts at most (ZSTD_WINDOWLOG_MAX_64). */
 const MAX_WINDOW_LOG = 31;
 /** RFC 8878, 3.1.1.2.4: no block is longer. */

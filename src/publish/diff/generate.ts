@@ -1,0 +1,97 @@
+/** One patch between two files: every algorithm that is asked for, proven, and the smallest that keeps within the budget. */
+import { writeFileAtomically } from "../../base/atomic-file.ts";
+import { openFileSource } from "../../base/byte-source.ts";
+import { sha256 } from "../../base/digest.ts";
+import { ThemisError } from "../../base/error.ts";
+import type { Algorithm } from "../../format/manifest/delta-manifest.ts";
+import { describeCandidate } from "../delta-report.ts";
+import { type Candidate, type DiffOptions, DiffPool } from "./diff-pool.ts";
+
+/** The likely winner first: those behind it are given up as soon as they are longer. */
+export const ALL_ALGORITHMS: readonly Algorithm[] = ["BSDIFF", "VCDIFF", "ZSTD_DICT"];
+
+export type GenerateRequest = {
+  /** The old file. */
+  readonly source: string;
+  /** The new file. */
+  readonly target: string;
+  /** Where the patch goes. */
+  readonly patch: string;
+  /** In the order in which they are tried; default BSDIFF, VCDIFF, ZSTD_DICT. */
+  readonly algorithms?: readonly Algorithm[];
+  /** How patches are made, and `budget`: what a device may spend to apply one. */
+  readonly options?: DiffOptions;
+  /** Only a patch of at most so many bytes is of use; default: any. */
+  readonly maxBytes?: number;
+  readonly signal?: AbortSignal;
+  /** After each candidate. */
+  readonly progress?: (event: {
+    readonly phase: "generating";
+    readonly done: number;
+    readonly total: number;
+  }) => void;
+};
+
+export type GeneratedPatch = {
+  readonly algorithm: Algorithm;
+  readonly sourceBytes: number;
+  readonly sourceSha256: string;
+  readonly targetBytes: number;
+  readonly targetSha256: string;
+  readonly patchBytes: number;
+  readonly patchSha256: string;
+  /** What a device needs to apply it, in bytes beyond what Node takes to start. */
+  readonly applyMemory: number;
+  /** Estimated, of one core of the reference machine (schemas/delta-report.md). */
+  readonly applySeconds: number;
+  /** All that were tried, in that order, and what came of each. */
+  readonly candidates: readonly Candidate[];
+};
+
+/** @throws ThemisError DELTA_NONE when no candidate came through; DIFF_FAILED; the system's errors; the signal's reason */
+export async function generatePatch(request: GenerateRequest): Promise<GeneratedPatch> {
+  const { source, target, patch, algorithms = ALL_ALGORITHMS, options = {}, maxBytes, signal } = request;
+  const [sourceBytes, targetBytes] = [sizeOf(source), sizeOf(target)];
+  const pool = new DiffPool({ jobs: 1, ...(signal && { signal }) });
+  try {
+    let done = 0;
+    const { winner, candidates, ...digests } = await pool.diff(
+      {
+        sourcePath: source,
+        targetPath: target,
+        algorithms: [...algorithms],
+        options,
+        ...(maxBytes !== undefined && { wholeBytes: maxBytes + 1 }),
+      },
+      () => request.progress?.({ phase: "generating", done: ++done, total: algorithms.length }),
+    );
+    if (!winner) {
+      throw new ThemisError(
+        "DELTA_NONE",
+        "failed",
+        `no patch was made: ${candidates.map(describeCandidate).join("; ")}`,
+        { facts: { candidates } },
+      );
+    }
+    await writeFileAtomically(patch, winner.patch);
+    return {
+      algorithm: winner.algorithm,
+      sourceBytes,
+      targetBytes,
+      ...digests,
+      patchBytes: winner.patch.length,
+      patchSha256: sha256(winner.patch),
+      applyMemory: winner.cost.memoryBytes,
+      applySeconds: winner.cost.seconds,
+      candidates,
+    };
+  } finally {
+    await pool.close();
+  }
+}
+
+function sizeOf(path: string): number {
+  const file = openFileSource(path);
+  file.close();
+  return file.size;
+}

@@ -1,0 +1,168 @@
+/** Which candidate wins, which are given up, and which a device could not apply; never a matter of time. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type ByteSource, memorySource } from "../../../src/base/byte-source.ts";
+import { writeBsdiff } from "../../../src/format/delta/bsdiff/write.ts";
+import { MAX_BLOCK } from "../../../src/format/delta/bzip2/encode.ts";
+import { NO_SOURCE, type Segments } from "../../../src/format/delta/segments.ts";
+import { writeVcdiff } from "../../../src/format/delta/vcdiff/write.ts";
+import type { Algorithm } from "../../../src/format/manifest/delta-manifest.ts";
+import { TransformKernel } from "../../../src/kernel/kernel.ts";
+import { type Budget, type DiffJob, DiffPool } from "../../../src/publish/diff/diff-pool.ts";
+import { noise } from "../../kit/world.ts";
+
+const MIB = 2 ** 20;
+const folder = mkdtempSync(join(tmpdir(), "themis-candidates-"));
+const at = (name: string): string => join(folder, name);
+let pool: DiffPool;
+
+beforeAll(() => {
+  pool = new DiffPool({ jobs: 2 });
+  const source = noise(300_000, 41);
+  const target = Buffer.concat([source.subarray(0, 100_000), noise(9000, 42), source.subarray(101_000)]);
+  writeFileSync(at("source"), source);
+  writeFileSync(at("target"), target);
+  writeFileSync(at("stranger"), noise(200_000, 43));
+});
+afterAll(async () => {
+  await pool.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const job = (algorithms: readonly Algorithm[], rest: Partial<DiffJob> = {}): DiffJob => ({
+  sourcePath: at("source"),
+  targetPath: at("target"),
+  algorithms,
+  options: {},
+  ...rest,
+});
+const ALL = ["BSDIFF", "VCDIFF", "ZSTD_DICT"] as const;
+const within = (budget: Budget): Partial<DiffJob> => ({ options: { budget } });
+
+describe("the smallest proven patch wins", () => {
+  it("whatever is tried first, and of all that are tried each has a word", async () => {
+    const alone = new Map<string, number>();
+    for (const algorithm of ALL)
+      alone.set(algorithm, (await pool.diff(job([algorithm]))).winner!.patch.length);
+    const least = Math.min(...alone.values());
+    for (const order of [ALL, [...ALL].reverse()]) {
+      const heard: string[] = [];
+      const { winner, candidates } = await pool.diff(job(order), ({ algorithm }) => heard.push(algorithm));
+      expect(winner!.patch.length).toBe(least);
+      expect(alone.get(winner!.algorithm)).toBe(least);
+      expect(candidates.map(({ algorithm }) => algorithm)).toEqual(order);
+      expect(heard).toEqual(order);
+      for (const { outcome, sizeBytes, cost, note } of candidates) {
+        if (outcome === "proven")
+          expect({ note, size: sizeBytes! > 0, cost: cost!.memoryBytes > 0 }).toEqual({
+            note: "",
+            size: true,
+            cost: true,
+          });
+        else
+          expect({ outcome, note }).toEqual({
+            outcome: "given-up",
+            note: expect.stringMatching(/^given up at \d+ bytes: \w+ has \d+$/),
+          });
+      }
+    }
+  });
+
+  it("and comes out the same again, to the last word of every note", async () => {
+    const [once, again] = await Promise.all([pool.diff(job(ALL)), pool.diff(job(ALL))]);
+    expect(again).toEqual(once);
+  });
+});
+
+describe("a candidate is given up", () => {
+  it("when it becomes longer than the whole target", async () => {
+    const { winner, candidates } = await pool.diff(job(ALL, { wholeBytes: 2000 }));
+    expect(winner).toBeUndefined();
+    for (const { outcome, note } of candidates) {
+      expect(outcome).toBe("given-up");
+      expect(note).toMatch(/^given up at \d+ bytes: the whole target has 2000$/);
+    }
+  });
+
+  it("also when it is only as long", async () => {
+    const { winner } = await pool.diff(job(["BSDIFF"]));
+    const wholeBytes = winner!.patch.length;
+    expect((await pool.diff(job(["BSDIFF"], { wholeBytes }))).winner).toBeUndefined();
+    expect((await pool.diff(job(["BSDIFF"], { wholeBytes: wholeBytes + 1 }))).winner).toBeDefined();
+  });
+
+  it.each([
+    {
+      why: "VCDIFF, before its first window is full",
+      write: (segments: Segments, target: ByteSource) => [
+        ...writeVcdiff({ sourceSize: 0, target, segments, windowBytes: 8 * MIB, maxBytes: 1000 }),
+      ],
+      batches: 1,
+    },
+    {
+      why: "BSDIFF, with the first full block",
+      write: (segments: Segments, target: ByteSource) =>
+        writeBsdiff({
+          source: memorySource(new Uint8Array(1)),
+          target,
+          segments,
+          container: "bsdiff40",
+          transform: new TransformKernel(MAX_BLOCK).transform,
+          maxBytes: 1000,
+        }),
+      batches: 25,
+    },
+  ])("early: $why", ({ write, batches }) => {
+    const target = noise(4_000_000, 44);
+    let asked = 0;
+    function* segments(): Generator<Float64Array> {
+      for (let begin = 0; begin < target.length; begin += 50_000) {
+        asked++;
+        // Every other piece has a source, or all would be one triple that is written at the end.
+        yield Float64Array.of(begin, NO_SOURCE, 49_999, begin + 49_999, 0, 1);
+      }
+    }
+    expect(() => write(segments(), memorySource(target))).toThrow(
+      expect.objectContaining({ code: "PATCH_TOO_LONG" }),
+    );
+    expect(asked).toBeLessThanOrEqual(batches);
+  });
+});
+
+describe("what a device may spend", () => {
+  it("memory: a patch that needs more is not made where that is known before, and else does not win", async () => {
+    const { winner, candidates } = await pool.diff(job(ALL, within({ applyMemory: 45 * MIB })));
+    expect(candidates[0]).toMatchObject({
+      outcome: "over-memory",
+      sizeBytes: expect.any(Number),
+      note: expect.stringMatching(/^applying takes \d+ bytes of memory, more than the 47185920 allowed$/),
+    });
+    expect(["VCDIFF", "ZSTD_DICT"]).toContain(winner!.algorithm);
+    expect(winner!.cost.memoryBytes).toBeLessThanOrEqual(45 * MIB);
+    const tight = await pool.diff(job(ALL, within({ applyMemory: MIB })));
+    expect(tight.winner).toBeUndefined();
+    expect(tight.candidates.map(({ outcome, sizeBytes }) => [outcome, sizeBytes])).toEqual(
+      ALL.map(() => ["not-tried", undefined]),
+    );
+  });
+
+  it("time, as the model has it", async () => {
+    const free = await pool.diff(job(["BSDIFF"]));
+    const applySeconds = free.winner!.cost.seconds;
+    expect((await pool.diff(job(["BSDIFF"], within({ applySeconds })))).winner).toEqual(free.winner);
+    const tight = await pool.diff(job(["BSDIFF"], within({ applySeconds: applySeconds - 0.001 })));
+    expect(tight.winner).toBeUndefined();
+    expect(tight.candidates[0]).toMatchObject({ outcome: "over-time", sizeBytes: free.winner!.patch.length });
+  });
+});
+
+it("a candidate that cannot be made costs itself, and says why without a path of this machine", async () => {
+  const { winner, candidates } = await pool.diff(
+    job(["BSDIFF", "ZSTD_DICT"], { options: { memoryLimit: 3 * MIB } }),
+  );
+  expect(winner!.algorithm).toBe("ZSTD_DICT");
+  expect(candidates[0]).toMatchObject({ outcome: "failed", note: expect.stringMatching(/memory/) });
+  expect(JSON.stringify(candidates)).not.toContain(folder);
+});
