@@ -18,7 +18,7 @@ const PIECE_BYTES = 256 * 1024;
 /** A position may leave the source on its way, but no farther than any file is long. */
 const MAX_POSITION = 2 ** 47;
 const SHORT_BYTES = 64;
-/** Of triples that make nothing, in a row: nobody writes two. */
+/** Of triples that make nothing, beyond one for each byte that was made: nobody writes two in a row. */
 const MAX_IDLE = 1024;
 
 export type BsdiffRequest = {
@@ -50,8 +50,8 @@ export async function* applyBsdiff({ source, patch, targetSize }: BsdiffRequest)
 }
 
 function openStreams(patch: ByteSource, { parts }: BsdiffHeader, targetSize: number): Streams {
-  // Every triple but a few moves the target forward by at least a byte.
-  const controlBytes = TRIPLE_BYTES * (targetSize + 1) * (MAX_IDLE + 1);
+  // Every second triple but a few moves the target forward by at least a byte.
+  const controlBytes = TRIPLE_BYTES * (2 * targetSize + MAX_IDLE + 1);
   if ("all" in parts) {
     const stream = new ByteStream(patch, parts.all, controlBytes + targetSize);
     return { control: stream, diff: stream, extra: stream };
@@ -68,8 +68,9 @@ async function* followControl(
   source: ByteSource,
   targetSize: number,
 ): AsyncGenerator<Uint8Array> {
-  const piece = new Uint8Array(PIECE_BYTES);
-  const added = new Uint8Array(PIECE_BYTES);
+  const pieceBytes = Math.min(PIECE_BYTES, targetSize);
+  const piece = new Uint8Array(pieceBytes);
+  const added = new Uint8Array(pieceBytes);
   const triple = new Uint8Array(TRIPLE_BYTES);
   let filled = 0;
   let made = 0;
@@ -83,26 +84,27 @@ async function* followControl(
     if (add < 0 || copy < 0) throw new DeltaError("DELTA_SIZE", "the patch has a negative length");
     if (add > targetSize - made || copy > targetSize - made - add)
       throw new DeltaError("DELTA_SIZE", "the patch writes beyond the end of its target");
-    idle = add + copy === 0 ? idle + 1 : 0;
-    if (idle > MAX_IDLE) throw new DeltaError("DELTA_CORRUPT", "the patch goes on without making anything");
+    if (add + copy === 0) idle++;
+    if (idle > MAX_IDLE + made)
+      throw new DeltaError("DELTA_CORRUPT", "the patch goes on without making anything");
     for (let left = add; left > 0; ) {
-      const length = Math.min(left, PIECE_BYTES - filled);
+      const length = Math.min(left, pieceBytes - filled);
       if (!diff.takeNow(piece, filled, length)) await diff.take(piece, filled, length);
       addSource(piece, filled, length, source, position, added);
       position += length;
       filled += length;
       left -= length;
-      if (filled === PIECE_BYTES) {
+      if (filled === pieceBytes) {
         yield piece;
         filled = 0;
       }
     }
     for (let left = copy; left > 0; ) {
-      const length = Math.min(left, PIECE_BYTES - filled);
+      const length = Math.min(left, pieceBytes - filled);
       if (!extra.takeNow(piece, filled, length)) await extra.take(piece, filled, length);
       filled += length;
       left -= length;
-      if (filled === PIECE_BYTES) {
+      if (filled === pieceBytes) {
         yield piece;
         filled = 0;
       }

@@ -103,7 +103,13 @@ async function* decodeBrotli(
     if (end - start <= SMALL_BYTES && maxBytes <= CHUNK_BYTES) {
       const all = new Uint8Array(end - start);
       patch.read(start, all);
-      yield brotliDecompressSync(all, { maxOutputLength: Math.max(1, maxBytes) });
+      // What the types do not know: with `info` the decoder comes back too, and tells how much it took.
+      const { buffer, engine } = brotliDecompressSync(all, {
+        maxOutputLength: Math.max(1, maxBytes),
+        info: true,
+      }) as unknown as { buffer: Uint8Array; engine: { bytesWritten: number } };
+      if (engine.bytesWritten < all.length) throw trailing();
+      yield buffer;
       return;
     }
     const decoder = createBrotliDecompress({ chunkSize: CHUNK_BYTES });
@@ -123,11 +129,13 @@ async function* decodeBrotli(
       if (made > maxBytes) throw new DeltaError("DELTA_SIZE", `a stream holds more than ${maxBytes} bytes`);
       yield piece;
     }
-    if (decoder.bytesWritten < fed || fed < end - start) {
-      throw new DeltaError("DELTA_TRAILING", "bytes follow the end of a brotli stream");
-    }
+    if (decoder.bytesWritten < fed || fed < end - start) throw trailing();
   } catch (cause) {
     if (cause instanceof DeltaError) throw cause;
     throw new DeltaError("DELTA_CORRUPT", "a brotli stream in the patch is damaged", { cause });
   }
+}
+
+function trailing(): DeltaError {
+  return new DeltaError("DELTA_TRAILING", "bytes follow the end of a brotli stream");
 }

@@ -21,6 +21,8 @@ const MAX_SELECTORS = 18002;
 
 /** What is yielded at once; a block of zeros alone may hold 46 MB. */
 const PIECE_BYTES = 64 * 1024;
+/** More than a run can add at once: 255. */
+const MAX_RUN_BYTES = 256;
 
 /**
  * Decodes exactly one stream, which fills the patch from `start` to `end`; flat in memory (about 4 MB).
@@ -40,7 +42,7 @@ export function* decodeBzip2(
   }
   const level = bits.read(8) - 0x30;
   if (level < 1 || level > 9) throw new DeltaError("DELTA_CORRUPT", "the bzip2 block size is not 1 to 9");
-  const decoder = new BlockDecoder(bits, level * 100_000);
+  const decoder = new BlockDecoder(bits, level * 100_000, maxBytes);
   let combined = 0;
   let made = 0;
   for (;;) {
@@ -71,14 +73,16 @@ export function* decodeBzip2(
 class BlockDecoder {
   readonly #bits: BitReader;
   readonly #maxBlock: number;
-  readonly #piece = new Uint8Array(PIECE_BYTES);
+  readonly #piece: Uint8Array;
   /** Low 8 bits: the byte of the last column; high 24: the inverse transform's links. */
   readonly #links: Uint32Array;
 
-  constructor(bits: BitReader, maxBlock: number) {
+  constructor(bits: BitReader, maxBlock: number, maxBytes: number) {
     this.#bits = bits;
-    this.#maxBlock = maxBlock;
-    this.#links = new Uint32Array(maxBlock);
+    // Five bytes of a block make four at the least, so a longer one would make too much.
+    this.#maxBlock = Math.min(maxBlock, Math.ceil(maxBytes * 1.25) + 1);
+    this.#piece = new Uint8Array(Math.min(PIECE_BYTES, maxBytes + 2 * MAX_RUN_BYTES));
+    this.#links = new Uint32Array(this.#maxBlock);
   }
 
   *decode(): Generator<Uint8Array> {
@@ -165,8 +169,7 @@ class BlockDecoder {
       const entry = links[at]!;
       const byte = entry & 0xff;
       at = entry >>> 8;
-      // A run adds at most 255 bytes.
-      if (filled > PIECE_BYTES - 256) {
+      if (filled > piece.length - MAX_RUN_BYTES) {
         yield piece.subarray(0, filled);
         filled = 0;
       }

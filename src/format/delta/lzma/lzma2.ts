@@ -129,7 +129,8 @@ export class Lzma2Decoder {
     const from = Math.max(0, Math.min(this.#portion, this.#at - this.#dictionaryBytes));
     const kept = this.#at - from;
     // Moved only after so many new bytes that moving costs far less than decoding did.
-    const wanted = Math.max(FIRST_BUFFER_BYTES, Math.min(2 * kept, kept + SPARE_BYTES), kept + more);
+    const first = Math.min(FIRST_BUFFER_BYTES, this.#portionBytes);
+    const wanted = Math.max(first, Math.min(2 * kept, kept + SPARE_BYTES), kept + more);
     const old = this.#buffer;
     if (wanted > old.length) {
       this.#buffer = new Uint8Array(wanted);

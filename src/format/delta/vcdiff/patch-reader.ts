@@ -11,7 +11,7 @@ const BUFFER_BYTES = 4096;
 
 export class PatchReader {
   readonly #patch: ByteSource;
-  readonly #buffer = new Uint8Array(BUFFER_BYTES);
+  readonly #buffer: Uint8Array;
   /** Where in the patch the buffer starts, and how many bytes of it are valid. */
   #start = 0;
   #filled = 0;
@@ -19,6 +19,7 @@ export class PatchReader {
 
   constructor(patch: ByteSource) {
     this.#patch = patch;
+    this.#buffer = new Uint8Array(Math.min(BUFFER_BYTES, patch.size));
   }
 
   get position(): number {

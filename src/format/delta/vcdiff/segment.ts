@@ -2,8 +2,8 @@
  * The segment that a window copies from: a part of the source, or of the target as far as it is written.
  *
  * Most copies are of a few bytes and lie near the one before. Pages that were read stay at hand (256 of
- * 4 KiB, each in the one place where it can be), so that such a copy is a short loop and no call; a long
- * one goes straight from the source into the window.
+ * 4 KiB, each in the one place where it can be; fewer for a shorter segment), so that such a copy is a short
+ * loop and no call; a long one goes straight from the source into the window.
  */
 import type { ByteSource } from "../../../base/byte-source.ts";
 
@@ -17,7 +17,7 @@ export class Segment {
   length = 0;
   #source: ByteSource | undefined;
   #position = 0;
-  readonly #bytes = new Uint8Array(PAGES * PAGE_BYTES);
+  #bytes = new Uint8Array(0);
   /** Which page stands in each place. */
   readonly #pages = new Float64Array(PAGES).fill(NO_PAGE);
 
@@ -27,6 +27,8 @@ export class Segment {
     this.#position = position;
     this.length = length;
     this.#pages.fill(NO_PAGE);
+    const pages = Math.min(PAGES, Math.ceil(length / PAGE_BYTES));
+    if (this.#bytes.length < pages * PAGE_BYTES) this.#bytes = new Uint8Array(pages * PAGE_BYTES);
   }
 
   /** Copies `size` bytes from `address`, all of them inside of the segment. */

@@ -5,7 +5,8 @@
  * Source and earlier target are read by position. Everything that grows is bounded first:
  *
  *   target window         64 MiB, and never more than is still missing of the target
- *   one window's sections  128 MiB before and after decompression, all three together
+ *   one window's sections  128 MiB before and after decompression, all three together, and after it never
+ *                          more than the window's instructions could use
  *   LZMA's dictionaries    64 MiB each, where somebody wrote xdelta3 -9 -S lzma
  */
 import type { ByteSource } from "../../../base/byte-source.ts";
@@ -31,6 +32,12 @@ import {
 export const MAX_TARGET_WINDOW_BYTES = 64 * 1024 * 1024;
 /** A window of nothing but ADD needs its own size; of nothing but 4-byte COPY about as much. Twice that. */
 const MAX_SECTIONS_BYTES = 2 * MAX_TARGET_WINDOW_BYTES;
+/**
+ * What is decompressed for a byte of target: a COPY of one takes an opcode and at most 8 bytes of address.
+ * Without this a window of nothing could squeeze 128 MiB of instructions that do nothing into 20 KB.
+ */
+const MAX_DECOMPRESSED_PER_BYTE = 16;
+const MAX_DECOMPRESSED_MORE = 1024;
 
 export type WindowFormat = {
   readonly dialect: Dialect;
@@ -114,17 +121,18 @@ class SectionReader {
   }
 
   read(header: WindowHeader): Sections {
-    const { dataLength, instructionsLength, addressesLength, deltaIndicator } = header;
-    if (dataLength + instructionsLength + addressesLength > MAX_SECTIONS_BYTES) throw sectionsTooLong();
+    const { dataLength, instructionsLength, addressesLength, deltaIndicator, targetLength } = header;
+    if (dataLength + instructionsLength + addressesLength > MAX_SECTIONS_BYTES)
+      throw sectionsTooLong(MAX_SECTIONS_BYTES);
+    let left = deltaIndicator === 0 ? MAX_SECTIONS_BYTES : decompressedBytes(targetLength);
     const data = this.#section(0, dataLength);
     const instructions = this.#section(1, instructionsLength);
     const addresses = this.#section(2, addressesLength);
     // open-vcdiff's dialect: with the other two empty, everything stands among the instructions.
     if (this.#format.dialect === "sdch" && dataLength === 0 && addressesLength === 0) {
-      const cursor = new Cursor(this.#plain(VCD_INSTCOMP, deltaIndicator, instructions, MAX_SECTIONS_BYTES));
+      const cursor = new Cursor(this.#plain(VCD_INSTCOMP, deltaIndicator, instructions, left));
       return { data: cursor, instructions: cursor, addresses: cursor };
     }
-    let left = MAX_SECTIONS_BYTES;
     const plain = (bit: number, bytes: Uint8Array): Cursor => {
       const cursor = new Cursor(this.#plain(bit, deltaIndicator, bytes, left));
       left -= cursor.bytes.length;
@@ -145,7 +153,7 @@ class SectionReader {
 
   #plain(bit: number, deltaIndicator: number, bytes: Uint8Array, maxBytes: number): Uint8Array {
     if ((deltaIndicator & bit) === 0) {
-      if (bytes.length > maxBytes) throw sectionsTooLong();
+      if (bytes.length > maxBytes) throw sectionsTooLong(maxBytes);
       return bytes;
     }
     let decoder = this.#decoders.get(bit);
@@ -167,10 +175,14 @@ class GrowingBuffer {
   }
 }
 
+function decompressedBytes(targetLength: number): number {
+  return Math.min(MAX_SECTIONS_BYTES, MAX_DECOMPRESSED_PER_BYTE * targetLength + MAX_DECOMPRESSED_MORE);
+}
+
 function wrongSize(targetSize: number, made: string): DeltaError {
   return new DeltaError("DELTA_TARGET_SIZE", `the patch makes ${made} than the ${targetSize} bytes expected`);
 }
 
-function sectionsTooLong(): DeltaError {
-  return new DeltaError("DELTA_SIZE", `the sections of a window exceed ${MAX_SECTIONS_BYTES} bytes`);
+function sectionsTooLong(maxBytes: number): DeltaError {
+  return new DeltaError("DELTA_SIZE", `sections of a window exceed ${maxBytes} bytes`);
 }

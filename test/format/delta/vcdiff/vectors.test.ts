@@ -5,6 +5,8 @@ import { adler32 } from "../../../../src/format/delta/vcdiff/adler32.ts";
 import { CODE_TABLE_BYTES, defaultCodeTable } from "../../../../src/format/delta/vcdiff/code-table.ts";
 import { describeVcdiff } from "../../../../src/format/delta/vcdiff/describe.ts";
 import { integerLength, writeInteger } from "../../../../src/format/delta/vcdiff/integer.ts";
+import { noise } from "../../../kit/world.ts";
+import { quickDjw } from "../fuzz/quick-streams.ts";
 import { decode, refusal } from "./kit.ts";
 import { readVectors } from "./vectors.ts";
 
@@ -252,6 +254,11 @@ describe("secondary compression", () => {
   it.each([
     { why: "of nothing", data: [0], code: "DELTA_CORRUPT" },
     { why: "of more than 128 MiB", data: [...integer(2 ** 27 + 1), 0], code: "DELTA_SIZE" },
+    {
+      why: "of more than its window could use",
+      data: [...integer(2000), ...quickDjw(noise(2000, 1))],
+      code: "DELTA_SIZE",
+    },
     { why: "of more than its bits can hold", data: [100, 0, 0], code: "DELTA_TRUNCATED" },
   ])("is refused $why", ({ data, code }) => {
     const draft = window({ size: 1, deltaIndicator: 1, data, instructions: [2] });
