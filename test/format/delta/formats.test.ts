@@ -10,6 +10,7 @@ import { applyPatch, recognisePatch } from "../../../src/format/delta/algorithm.
 import { writeInteger } from "../../../src/format/delta/bsdiff/integer.ts";
 import { decodeBzip2 } from "../../../src/format/delta/bzip2/decode.ts";
 import { DeltaError } from "../../../src/format/delta/error.ts";
+import { describeVcdiff } from "../../../src/format/delta/vcdiff/describe.ts";
 import type { Algorithm } from "../../../src/format/manifest/delta-manifest.ts";
 import { createPatch } from "../../../src/publish/diff/engine.ts";
 import { hasTool } from "../../kit/tools.ts";
@@ -251,6 +252,20 @@ describe("VCDIFF", () => {
       expect((await apply("VCDIFF", patch, pair.source, pair.target.length)).equals(pair.target)).toBe(true);
     }
   });
+
+  it.skipIf(!hasTool("xdelta3"))(
+    "makes an empty file as one empty window, without which xdelta3 refuses it",
+    async () => {
+      for (const old of [Buffer.alloc(0), source]) {
+        const patch = await createPatch({ ...jobOf(old, Buffer.alloc(0)), algorithm: "VCDIFF" });
+        expect(describeVcdiff(memorySource(patch))).toMatchObject({ windows: 1, targetSize: 0 });
+        writeFileSync(at("ours.vcdiff"), patch);
+        const args = ["-d", "-D", "-R", "-f", "-s", at("other-source")];
+        execFileSync("xdelta3", [...args, at("ours.vcdiff"), at("vcdiff-rebuilt")]);
+        expect(readFileSync(at("vcdiff-rebuilt"))).toHaveLength(0);
+      }
+    },
+  );
 });
 
 describe("ZSTD_DICT", () => {

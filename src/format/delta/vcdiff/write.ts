@@ -81,7 +81,8 @@ export function* writeVcdiff({
     }
     checkLength(written + growing, maxBytes);
   }
-  if (at > start) yield* endWindow();
+  // An empty target is one empty window: xdelta3 and others refuse a patch without any.
+  if (at > start || at === 0) yield* endWindow();
 }
 
 /** What a window does, with addresses in the source and behind it until the window's own segment is known. */
