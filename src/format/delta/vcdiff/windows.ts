@@ -12,7 +12,7 @@
 import type { ByteSource } from "../../../base/byte-source.ts";
 import { DeltaError } from "../error.ts";
 import { AddressCache } from "./address-cache.ts";
-import { adler32 } from "./adler32.ts";
+import { ADLER32_START, ADLER32_START_SDCH, adler32 } from "./adler32.ts";
 import type { CodeTable } from "./code-table.ts";
 import { followInstructions, type Sections } from "./instructions.ts";
 import { Cursor } from "./integer.ts";
@@ -65,6 +65,7 @@ export function* decodeWindows(
   { source, written, targetSize, end }: WindowRequest,
 ): Generator<Uint8Array> {
   const { dialect, secondary, codeTable } = format;
+  const checksumStart = dialect === "sdch" ? ADLER32_START_SDCH : ADLER32_START;
   const cache = new AddressCache(codeTable);
   const sections = new SectionReader(reader, format);
   const segment = new Segment();
@@ -83,7 +84,7 @@ export function* decodeWindows(
     const target = buffer.take(header.targetLength);
     cache.clear();
     followInstructions(sections.read(header), codeTable, cache, segment, target);
-    if (header.adler32 !== undefined && header.adler32 !== adler32(target))
+    if (header.adler32 !== undefined && header.adler32 !== adler32(target, checksumStart))
       throw new DeltaError("DELTA_CORRUPT", "the checksum of a window differs");
     made += target.length;
     if (target.length > 0) yield target;

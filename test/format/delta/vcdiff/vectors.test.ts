@@ -1,7 +1,7 @@
 /** Patches made by hand: what xdelta3 never writes, and every way to be malformed. */
 import { describe, expect, it } from "vitest";
 import { memorySource } from "../../../../src/base/byte-source.ts";
-import { adler32 } from "../../../../src/format/delta/vcdiff/adler32.ts";
+import { ADLER32_START_SDCH, adler32 } from "../../../../src/format/delta/vcdiff/adler32.ts";
 import { CODE_TABLE_BYTES, defaultCodeTable } from "../../../../src/format/delta/vcdiff/code-table.ts";
 import { describeVcdiff } from "../../../../src/format/delta/vcdiff/describe.ts";
 import { integerLength, writeInteger } from "../../../../src/format/delta/vcdiff/integer.ts";
@@ -198,7 +198,7 @@ describe("open-vcdiff's dialect", () => {
     ]);
 
   it("has its sections interleaved and its checksum as an integer", () => {
-    const patch = interleaved(adler32(target));
+    const patch = interleaved(adler32(target, ADLER32_START_SDCH));
     expect(decode(none, patch, 11).equals(target)).toBe(true);
     expect(describeVcdiff(memorySource(patch))).toMatchObject({
       dialect: "sdch",
@@ -213,7 +213,7 @@ describe("open-vcdiff's dialect", () => {
   });
 
   it("is not read under the version of the RFC", () => {
-    const patch = interleaved(adler32(target));
+    const patch = interleaved(adler32(target, ADLER32_START_SDCH));
     patch[3] = 0;
     expect(refusal(() => decode(none, patch, 11))).not.toBe("accepted");
   });
