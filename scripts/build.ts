@@ -9,14 +9,14 @@
 import { chmodSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { build } from "esbuild";
-import { buildKernel } from "./kernel.ts";
+import { buildKernels } from "./kernel.ts";
 
 const root = dirname(import.meta.dirname);
 const dist = join(root, "dist");
 const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
 
 rmSync(dist, { recursive: true, force: true });
-await buildKernel();
+await buildKernels();
 const result = await build({
   entryPoints: {
     "bundle-main": join(root, "src/bin/themis-bundle.ts"),
