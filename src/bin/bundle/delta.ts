@@ -5,9 +5,8 @@ import { growingFileSource } from "../../base/byte-source.ts";
 import { hashing } from "../../base/digest.ts";
 import { ThemisError } from "../../base/error.ts";
 import { applyPatch, recognisePatch } from "../../format/delta/algorithm.ts";
-import { DiffPool } from "../../publish/diff/diff-pool.ts";
 import { command, type Tools } from "../program.ts";
-import { openInput } from "../trust-anchors.ts";
+import { openInput } from "../read-input.ts";
 import { saved, size } from "../units.ts";
 import { parseAlgorithms } from "./algorithms.ts";
 import { type DiffFlags, parseDiffOptions, withDiffOptions } from "./diff-options.ts";
@@ -29,6 +28,7 @@ export function deltaCommand({ say, signal }: Tools): Command {
         async (source: string, target: string, patch: string, options: DiffFlags & { algorithm: string }) => {
           const { algorithm } = options;
           for (const path of [source, target]) openInput(path).close();
+          const { DiffPool } = await import("../../publish/diff/diff-pool.ts");
           const pool = new DiffPool({ jobs: 1, signal });
           try {
             const { winner, candidates } = await pool.diff({
