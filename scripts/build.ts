@@ -3,7 +3,7 @@
  *
  *   themis-bundle.js, themis-fetch.js   launchers: check the Node version, then load the program
  *   bundle-main.js, fetch-main.js       the programs, without the optional addons
- *   <name>-<hash>.js                    their commands and what these share, loaded when called for
+ *   bundle-<command>-<hash>.js, …        their commands and what these share, loaded when called for
  *   index.js, fetch.js                  for other programs
  *   diff-worker.js, bsdiff-process.js   run in threads and processes of their own
  *   *.wasm                              the kernels, see kernel.ts
@@ -13,6 +13,9 @@ import { dirname, join, resolve } from "node:path";
 import { type BuildOptions, build, type Plugin } from "esbuild";
 import { buildKernels } from "./kernel.ts";
 
+/** What most commands need. A chunk is what the same commands reach; so all are made to reach these. */
+const COMMON = ["bin/read-input", "bin/reporter", "bin/units", "base/atomic-file", "base/byte-source"];
+
 const root = dirname(import.meta.dirname);
 const dist = join(root, "dist");
 const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
@@ -20,10 +23,8 @@ const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"))
 rmSync(dist, { recursive: true, force: true });
 await buildKernels();
 const outputs = [
-  await bundle(
-    { "bundle-main": "src/bin/themis-bundle.ts", "fetch-main": "src/bin/themis-fetch.ts" },
-    { splitting: true, chunkNames: "[name]-[hash]" },
-  ),
+  await bundle({ "bundle-main": "src/bin/themis-bundle.ts" }, split("bundle")),
+  await bundle({ "fetch-main": "src/bin/themis-fetch.ts" }, split("fetch")),
   // Whoever loads one of these needs all of it; in one file it is found at once.
   await bundle({
     "diff-worker": "src/publish/diff/diff-worker.ts",
@@ -71,6 +72,27 @@ async function bundle(entryPoints: Readonly<Record<string, string>>, more: Build
     writeFileSync(file, withRequire(builtinsByCall(readFileSync(file, "utf8"))));
   }
   return outputs;
+}
+
+/** One file for each command, and few for what they share: to find and link a file takes a millisecond. */
+function split(program: string): BuildOptions {
+  return {
+    splitting: true,
+    chunkNames: `${program}-[name]-[hash]`,
+    plugins: [commanderWithoutProcesses(), commonRoom()],
+  };
+}
+
+function commonRoom(): Plugin {
+  return {
+    name: "common-room",
+    setup({ onLoad }) {
+      onLoad({ filter: /[\\/]src[\\/]bin[\\/]program\.ts$/ }, ({ path }) => ({
+        contents: [readFileSync(path, "utf8"), ...COMMON.map((name) => `import "../${name}.ts";`)].join("\n"),
+        loader: "ts",
+      }));
+    },
+  };
 }
 
 /** Commander can have a command that is another program. None of ours is, so it needs no processes. */

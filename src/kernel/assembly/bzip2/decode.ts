@@ -1,5 +1,5 @@
 /**
- * bzip2, the decoder: a piece of at most 64 KiB for each call, in constant memory.
+ * bzip2, the decoder: a piece of about 32 KiB for each call, in constant memory.
  *
  * A block is undone from the outside in: Huffman -> run lengths of zeros and move-to-front -> inverse
  * Burrows-Wheeler transform -> run lengths of four. Nothing here is longer than its block may be, and a
@@ -31,9 +31,8 @@ import { get, set } from "../cells";
 import { isAtEnd, isOverrun, prepareGroup, refuseOverrun, takeBits } from "./bits";
 import { addCrc, combineCrc, CRC_START } from "./crc";
 import { buildTable, FAST_BITS, lengthsOf, MAX_CODE_BITS, slowCode } from "./huffman";
-import { invertColumn } from "./inverse-transform";
+import { linkRows } from "./inverse-transform";
 import {
-  columnOf,
   countsOf,
   frontOf,
   GROUP_SYMBOLS,
@@ -113,8 +112,8 @@ function openBlock(stream: Stream): bool {
   for (let i: u32 = 0; i < tables; i++) readTable(stream, tableOf(stream, i));
   readColumn(stream, selectors);
   if (origin >= stream.length) refuse(BZIP2_ORIGIN);
-  invertColumn(columnOf(stream), stream.length, countsOf(stream), linksOf(stream));
-  stream.row = origin;
+  linkRows(linksOf(stream), stream.length, countsOf(stream));
+  stream.row = get(linksOf(stream), origin) >> 8;
   stream.left = stream.length;
   stream.previous = -1;
   stream.repeated = 0;
@@ -198,7 +197,7 @@ const GROUP_END: i32 = -2;
 export function readGroup(stream: Stream, table: usize): i32 {
   const front = frontOf(stream);
   const counts = countsOf(stream);
-  const column = columnOf(stream);
+  const column = linksOf(stream);
   const maxBlock = stream.maxBlock;
   const end = stream.alphabetSize + 1;
   let buffer = stream.buffer;
@@ -240,7 +239,7 @@ export function readGroup(stream: Stream, table: usize): i32 {
         break;
       }
       const byte = load<u8>(front);
-      fillBytes(column + length, byte, run);
+      fillCells(column + (<usize>length << 2), byte, run);
       set(counts, byte, get(counts, byte) + run);
       length += run;
       run = 0;
@@ -255,7 +254,7 @@ export function readGroup(stream: Stream, table: usize): i32 {
       break;
     }
     const byte = moveToFront(front, symbol - 1);
-    store<u8>(column + length++, byte);
+    set(column, length++, byte);
     set(counts, byte, get(counts, byte) + 1);
   }
   stream.buffer = buffer;
@@ -265,6 +264,13 @@ export function readGroup(stream: Stream, table: usize): i32 {
   stream.run = run;
   stream.weight = weight;
   return answer;
+}
+
+// @ts-ignore: decorator
+@inline
+function fillCells(cells: usize, value: u32, count: u32): void {
+  const four = v128.splat<u32>(value);
+  for (let i: u32 = 0; i < count; i += 4) v128.store(cells + (<usize>i << 2), four);
 }
 
 /** Those before it move back by one, sixteen at a time from behind; what spills falls before the front. */

@@ -13,9 +13,9 @@ const MAX_BLOCK: u32 = 900_000;
 
 /** More than a group of the longest codes takes, so that within a group nobody looks for the end. */
 export const GROUP_BYTES: u32 = (GROUP_SYMBOLS * MAX_CODE_BITS) / 8 + 16;
-export const INPUT_BYTES: u32 = 32 * 1024;
+export const INPUT_BYTES: u32 = 16 * 1024;
 /** What is given away at once; a block of zeros alone may hold 46 MB. */
-export const PIECE_BYTES: u32 = 64 * 1024;
+export const PIECE_BYTES: u32 = 32 * 1024;
 
 // @ts-ignore: decorator
 @unmanaged
@@ -58,9 +58,8 @@ const FRONT: usize = (SELECTORS + <usize>MAX_SELECTORS + 31) & ~15;
 const COUNTS: usize = FRONT + 256 + 16;
 const INPUT: usize = COUNTS + 1024;
 const PIECE: usize = INPUT + <usize>(INPUT_BYTES + GROUP_BYTES + 64);
-const COLUMN: usize = (PIECE + <usize>PIECE_BYTES + 512 + 15) & ~15;
-const LINKS: usize = (COLUMN + <usize>MAX_BLOCK + 64 + 15) & ~15;
-export const STREAM_BYTES: u32 = <u32>((LINKS + 4 * <usize>MAX_BLOCK + 255) & ~255);
+const LINKS: usize = (PIECE + <usize>PIECE_BYTES + 512 + 15) & ~15;
+export const STREAM_BYTES: u32 = <u32>((LINKS + 4 * <usize>MAX_BLOCK + 64 + 255) & ~255);
 
 // @ts-ignore: decorator
 @inline
@@ -93,11 +92,7 @@ export function inputOf(stream: Stream): usize {
 export function pieceOf(stream: Stream): usize {
   return changetype<usize>(stream) + PIECE;
 }
-// @ts-ignore: decorator
-@inline
-export function columnOf(stream: Stream): usize {
-  return changetype<usize>(stream) + COLUMN;
-}
+/** The last column of the block in the low eight bits of its cells, then also the links of its rows. */
 // @ts-ignore: decorator
 @inline
 export function linksOf(stream: Stream): usize {

@@ -2,8 +2,8 @@
  * Where things lie in the memory of the device's kernels.
  *
  *   0x10000  tables of CRC-32                    0x12000  which source pages are held
- *   0x13000  VCDIFF: code table, address caches   0xa0000  the source pages, 4 MiB
- *   0x4b0000 what one patch needs: three bzip2 streams and a piece of target, or a window of VCDIFF
+ *   0x13000  VCDIFF: code table, address caches   0xa0000  the source pages, 2 MiB
+ *   0x2b0000 what one patch needs: three bzip2 streams and a piece of target, or a window of VCDIFF
  *
  * Between two places lies a margin, because bytes are moved sixteen at a time and a little too far.
  */
@@ -13,4 +13,4 @@ export const CODE_TABLE: usize = 0x13000;
 export const NEAR_CACHE: usize = 0x14000;
 export const SAME_CACHE: usize = 0x15000;
 export const PAGES: usize = 0xa0000;
-export const ARENA: usize = 0x4b0000;
+export const ARENA: usize = 0x2b0000;

@@ -24,7 +24,7 @@ import {
 import { leftInPage, placeOf, sizeOfSource } from "./source-pages";
 
 const TRIPLE_BYTES: u32 = 24;
-export const TARGET_PIECE_BYTES: u32 = 256 * 1024;
+export const TARGET_PIECE_BYTES: u32 = 128 * 1024;
 /** A position may leave the source on its way, but no farther than any file is long. */
 const MAX_POSITION: i64 = 1 << 47;
 const MAX_INTEGER: u64 = (1 << 53) - 1;
@@ -32,7 +32,7 @@ const MAX_INTEGER: u64 = (1 << 53) - 1;
 const MAX_IDLE: u32 = 1024;
 
 /** What a stream that is filled from outside holds at once. */
-export const FOREIGN_BYTES: u32 = 64 * 1024;
+export const FOREIGN_BYTES: u32 = 32 * 1024;
 
 const TRIPLE: usize = ARENA;
 const TARGET: usize = ARENA + 64;

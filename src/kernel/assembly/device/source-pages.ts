@@ -1,14 +1,14 @@
 /**
- * The source, of which 64 pages of 64 KiB are held, each in the one place where it can be.
+ * The source, of which 128 pages of 16 KiB are held, each in the one place where it can be.
  *
  * A patch reads mostly forward, with short trips elsewhere; both then find their page here and cost no call.
  */
 import { readSource } from "./calls";
 import { PAGES, PAGE_TAGS } from "./places";
 
-const PAGE_BITS: u64 = 16;
-export const PAGE_BYTES: u32 = 1 << 16;
-const PLACES: u64 = 64;
+const PAGE_BITS: u64 = 14;
+export const PAGE_BYTES: u32 = 1 << 14;
+const PLACES: u64 = 128;
 const NO_PAGE: u64 = u64.MAX_VALUE;
 
 let sourceSize: u64 = 0;
