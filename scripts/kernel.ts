@@ -1,6 +1,9 @@
 /**
- * Compiles the kernels (AssemblyScript) to dist/kernel.wasm. The same source gives the same bytes: the
- * compiler is pinned by the lock file and nothing of this machine goes in.
+ * Compiles the kernels (AssemblyScript). The same source gives the same bytes: the compiler is pinned by the
+ * lock file and nothing of this machine goes in.
+ *
+ *   dist/kernel.wasm          what makes patches: a memory as large as the files, handed in
+ *   dist/device-kernel.wasm   what applies them: a small memory of its own, which grows
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -8,28 +11,33 @@ import asc from "assemblyscript/asc";
 
 const root = dirname(import.meta.dirname);
 
-export async function buildKernel(): Promise<void> {
+export async function buildKernels(): Promise<void> {
+  await compile("index.ts", "kernel.wasm", ["--importMemory"]);
+  await compile("device.ts", "device-kernel.wasm", []);
+}
+
+async function compile(entry: string, name: string, options: readonly string[]): Promise<void> {
   const { error, stderr } = await asc.main(
     [
-      "src/kernel/assembly/index.ts",
+      `src/kernel/assembly/${entry}`,
       "--baseDir",
       root,
       "--outFile",
-      join("dist", "kernel.wasm"),
+      join("dist", name),
       "-O3",
       "--noAssert",
       "--runtime",
       "stub",
-      "--importMemory",
       "--enable",
       "simd",
+      ...options,
     ],
     {
-      writeFile: (name, contents, folder) => {
-        mkdirSync(dirname(join(folder, name)), { recursive: true });
-        writeFileSync(join(folder, name), contents);
+      writeFile: (file, contents, folder) => {
+        mkdirSync(dirname(join(folder, file)), { recursive: true });
+        writeFileSync(join(folder, file), contents);
       },
     },
   );
-  if (error) throw new Error(`the kernels do not compile:\n${stderr}`);
+  if (error) throw new Error(`${name} does not compile:\n${stderr}`);
 }

@@ -18,6 +18,8 @@ export type FileSource = ByteSource & { readonly close: () => void };
 
 const PAGE_BYTES = 64 * 1024;
 const MAX_PAGES = 64;
+/** Whoever asks for so much at once holds pages of its own. */
+const DIRECT_BYTES = 4096;
 
 export function memorySource(bytes: Uint8Array): ByteSource {
   return {
@@ -44,7 +46,7 @@ export function openFileSource(path: string): FileSource {
     size,
     read: (position, into) => {
       if (position < 0 || position + into.length > size) throw beyondEnd(position, into.length, size);
-      if (into.length >= PAGE_BYTES) {
+      if (into.length >= DIRECT_BYTES) {
         readFully(file, into, position);
         return;
       }

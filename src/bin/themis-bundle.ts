@@ -1,17 +1,11 @@
 /** themis-bundle: release trees in, a signed bundle with deltas out. */
 
-import { buildCommand } from "./bundle/build.ts";
-import { deltaCommand } from "./bundle/delta.ts";
-import { inspectCommand } from "./bundle/inspect.ts";
-import { keygenCommand } from "./bundle/keygen.ts";
-import { keysCommand } from "./bundle/keys.ts";
-import { publishCommand } from "./bundle/publish.ts";
-import { signCommand } from "./bundle/sign.ts";
-import { verifyCommand } from "./bundle/verify.ts";
+import { addCommands } from "./commands.ts";
 import { command, interruption, runProgram, withGlobalOptions } from "./program.ts";
 import { Reporter } from "./reporter.ts";
 import { version } from "./version.ts";
 
+const argv = process.argv.slice(2);
 const say = new Reporter("themis-bundle");
 const tools = { say, signal: interruption(say) };
 const program = withGlobalOptions(
@@ -23,16 +17,15 @@ const program = withGlobalOptions(
     "themis-bundle publish bundle --to file:page",
   ]),
 ).version(`themis-bundle ${version()}`);
-for (const make of [
-  keygenCommand,
-  buildCommand,
-  signCommand,
-  verifyCommand,
-  publishCommand,
-  inspectCommand,
-  keysCommand,
-  deltaCommand,
-]) {
-  program.addCommand(make(tools));
-}
-await runProgram(program, say, process.argv.slice(2));
+const commands = {
+  keygen: async () => (await import("./bundle/keygen.ts")).keygenCommand,
+  build: async () => (await import("./bundle/build.ts")).buildCommand,
+  sign: async () => (await import("./bundle/sign.ts")).signCommand,
+  verify: async () => (await import("./bundle/verify.ts")).verifyCommand,
+  publish: async () => (await import("./bundle/publish.ts")).publishCommand,
+  inspect: async () => (await import("./bundle/inspect.ts")).inspectCommand,
+  keys: async () => (await import("./bundle/keys.ts")).keysCommand,
+  delta: async () => (await import("./bundle/delta.ts")).deltaCommand,
+};
+await addCommands(program, commands, tools, argv);
+await runProgram(program, say, argv);

@@ -1,12 +1,10 @@
 /** themis-fetch: finds a release, proves it, fetches the fewest bytes, switches, and can always go back. */
-import { recordCommands } from "./fetch/records.ts";
-import { rollbackCommand } from "./fetch/rollback.ts";
-import { updateCommands } from "./fetch/update.ts";
-import { verifyCommand } from "./fetch/verify.ts";
+import { addCommands } from "./commands.ts";
 import { command, interruption, runProgram, withGlobalOptions } from "./program.ts";
 import { Reporter } from "./reporter.ts";
 import { version } from "./version.ts";
 
+const argv = process.argv.slice(2);
 const say = new Reporter("themis-fetch");
 const tools = { say, signal: interruption(say) };
 const program = withGlobalOptions(
@@ -16,7 +14,16 @@ const program = withGlobalOptions(
     "themis-fetch rollback --root /opt/app",
   ]),
 ).version(`themis-fetch ${version()}`);
-program.addCommand(verifyCommand(tools));
-for (const each of [...updateCommands(tools), ...recordCommands(tools)]) program.addCommand(each);
-program.addCommand(rollbackCommand(tools));
-await runProgram(program, say, process.argv.slice(2));
+const commands = {
+  verify: async () => (await import("./fetch/verify.ts")).verifyCommand,
+  check: async () => (await import("./fetch/update.ts")).checkCommand,
+  plan: async () => (await import("./fetch/update.ts")).planCommand,
+  download: async () => (await import("./fetch/update.ts")).downloadCommand,
+  update: async () => (await import("./fetch/update.ts")).updateCommand,
+  status: async () => (await import("./fetch/records.ts")).statusCommand,
+  "restore-points": async () => (await import("./fetch/records.ts")).restorePointsCommand,
+  history: async () => (await import("./fetch/records.ts")).historyCommand,
+  rollback: async () => (await import("./fetch/rollback.ts")).rollbackCommand,
+};
+await addCommands(program, commands, tools, argv);
+await runProgram(program, say, argv);

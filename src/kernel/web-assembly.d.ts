@@ -6,6 +6,7 @@ declare namespace WebAssembly {
   class Memory {
     constructor(limits: { readonly initial: number; readonly maximum: number });
     readonly buffer: ArrayBuffer;
+    readonly grow: (pages: number) => number;
   }
   type Global = { readonly value: unknown };
   class Instance {

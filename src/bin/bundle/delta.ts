@@ -4,9 +4,8 @@ import { ThemisError } from "../../base/error.ts";
 import { DeltaUpdateEngine } from "../../fetch/delta-update-engine.ts";
 import { recognisePatch } from "../../format/delta/algorithm.ts";
 import type { Candidate } from "../../publish/diff/diff-pool.ts";
-import { generatePatch } from "../../publish/diff/generate.ts";
 import { command, type Tools, wholeNumber } from "../program.ts";
-import { openInput } from "../trust-anchors.ts";
+import { openInput } from "../read-input.ts";
 import { parseBytes, saved, size, table } from "../units.ts";
 import { parseAlgorithms } from "./algorithms.ts";
 import { type DiffFlags, parseDiffOptions, withDiffOptions } from "./diff-options.ts";
@@ -35,6 +34,7 @@ function createCommand({ say, signal }: Tools): Command {
     .action(
       async (source: string, target: string, patch: string, options: DiffFlags & { algorithm: string }) => {
         for (const path of [source, target]) openInput(path).close();
+        const { generatePatch } = await import("../../publish/diff/generate.ts");
         const made = await generatePatch({
           source,
           target,

@@ -5,7 +5,7 @@ import { ThemisError } from "../../base/error.ts";
 import { checkPacks, openBundle } from "../../publish/bundle.ts";
 import { openSigner, signManifest } from "../../publish/sign/sign.ts";
 import { command, type Tools } from "../program.ts";
-import { readInput } from "../trust-anchors.ts";
+import { readInput } from "../read-input.ts";
 import { secretSources } from "./secrets.ts";
 
 type Options = {

@@ -1,11 +1,11 @@
+/** What a device keeps about itself, read and never written. */
 import type { Command } from "commander";
 import { readStatus } from "../../fetch/rollback.ts";
 import { command, type Tools } from "../program.ts";
 import { table } from "../units.ts";
 
-/** What a device keeps about itself, read and never written. */
-export function recordCommands({ say }: Tools): Command[] {
-  const status = rooted("status", "say what is installed").action(async ({ root }: { root: string }) => {
+export function statusCommand({ say }: Tools): Command {
+  return rooted("status", "say what is installed").action(async ({ root }: { root: string }) => {
     const { history, restorePoints, ...now } = await readStatus(root);
     const text =
       now.version === ""
@@ -14,7 +14,10 @@ export function recordCommands({ say }: Tools): Command[] {
     const cut = now.unfinished ? "\na switch was cut; the next update or rollback finishes or undoes it" : "";
     say.result({ schema: "themis-fetch/status/1", ...now, restorePoints: restorePoints.length }, text + cut);
   });
-  const points = rooted("restore-points", "list the ways back, newest first").action(
+}
+
+export function restorePointsCommand({ say }: Tools): Command {
+  return rooted("restore-points", "list the ways back, newest first").action(
     async ({ root }: { root: string }) => {
       const { restorePoints } = await readStatus(root);
       const rows = restorePoints.map(({ id, created, fromVersion, toVersion }) => [
@@ -31,25 +34,23 @@ export function recordCommands({ say }: Tools): Command[] {
       );
     },
   );
-  const history = rooted("history", "list what was done, newest first").action(
-    async ({ root }: { root: string }) => {
-      const { history: entries } = await readStatus(root);
-      const rows = entries.map(({ at, action, fromVersion, toVersion, result }) => [
-        at,
-        action,
-        fromVersion || "(nothing)",
-        toVersion || "(nothing)",
-        result,
-      ]);
-      say.result(
-        { schema: "themis-fetch/history/1", history: entries },
-        rows.length > 0
-          ? table(["when", "action", "from", "to", "result"], rows)
-          : "nothing has been done yet",
-      );
-    },
-  );
-  return [status, points, history];
+}
+
+export function historyCommand({ say }: Tools): Command {
+  return rooted("history", "list what was done, newest first").action(async ({ root }: { root: string }) => {
+    const { history: entries } = await readStatus(root);
+    const rows = entries.map(({ at, action, fromVersion, toVersion, result }) => [
+      at,
+      action,
+      fromVersion || "(nothing)",
+      toVersion || "(nothing)",
+      result,
+    ]);
+    say.result(
+      { schema: "themis-fetch/history/1", history: entries },
+      rows.length > 0 ? table(["when", "action", "from", "to", "result"], rows) : "nothing has been done yet",
+    );
+  });
 }
 
 function rooted(name: string, summary: string): Command {

@@ -18,11 +18,7 @@ type Options = {
   readonly dryRun?: boolean;
 };
 
-export function updateCommands(tools: Tools): Command[] {
-  return [checkCommand(tools), planCommand(tools), downloadCommand(tools), updateCommand(tools)];
-}
-
-function checkCommand({ say, signal }: Tools): Command {
+export function checkCommand({ say, signal }: Tools): Command {
   return withSource(
     command("check", "say whether a newer release is offered; writes nothing", [
       "themis-fetch check --source page --root /opt/app --trust-anchor root.pem --exit-code",
@@ -41,7 +37,7 @@ function checkCommand({ say, signal }: Tools): Command {
     });
 }
 
-function planCommand({ say, signal }: Tools): Command {
+export function planCommand({ say, signal }: Tools): Command {
   return withSource(
     command("plan", "say what an update would do; writes nothing", [
       "themis-fetch plan --source page --root /opt/app --trust-anchor root.pem",
@@ -52,7 +48,7 @@ function planCommand({ say, signal }: Tools): Command {
   });
 }
 
-function downloadCommand({ say, signal }: Tools): Command {
+export function downloadCommand({ say, signal }: Tools): Command {
   return withSource(
     command("download", "fetch and prove what an update needs, change nothing", [
       "themis-fetch download --source https://example.org/app --root /opt/app --trust-anchor root.pem",
@@ -69,7 +65,7 @@ function downloadCommand({ say, signal }: Tools): Command {
   });
 }
 
-function updateCommand({ say, signal }: Tools): Command {
+export function updateCommand({ say, signal }: Tools): Command {
   return withSource(
     command("update", "prove, fetch, rebuild and switch to a release", [
       "themis-fetch update --source https://example.org/app --root /opt/app --trust-anchor root.pem",

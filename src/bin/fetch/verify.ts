@@ -1,7 +1,8 @@
 import type { Command } from "commander";
 import { NOTHING_TRUSTED, verifyRelease } from "../../trust/verify-release.ts";
 import { command, type Tools } from "../program.ts";
-import { loadTrustAnchors, readInput } from "../trust-anchors.ts";
+import { readInput } from "../read-input.ts";
+import { loadTrustAnchors } from "../trust-anchors.ts";
 
 export function verifyCommand({ say }: Tools): Command {
   return command("verify", "prove a manifest by its signature; installs nothing", [

@@ -1,7 +1,7 @@
 /** The check behind a block of an .xz stream (the format's section 2.1.1.2): none, CRC-32, CRC-64 or SHA-256. */
 import { createHash, type Hash } from "node:crypto";
-import { crc32 } from "node:zlib";
 import { DeltaError } from "../error.ts";
+import { crc32 } from "./crc32.ts";
 
 const NONE = 0;
 const CRC32 = 1;

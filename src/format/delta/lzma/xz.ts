@@ -8,9 +8,10 @@
  * it ends with a whole chunk, and the dictionary lives on. It never ends the stream; if somebody does, the
  * checks and the index are proven as well. An element that is cut by the end of a portion is refused.
  */
-import { crc32 } from "node:zlib";
+
 import { DeltaError } from "../error.ts";
 import { BlockCheck, checkBytes } from "./block-check.ts";
+import { crc32 } from "./crc32.ts";
 import { Lzma2Decoder } from "./lzma2.ts";
 
 const HEADER_MAGIC = [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00] as const;

@@ -10,15 +10,13 @@
  *   LZMA's dictionaries    64 MiB each, where somebody wrote xdelta3 -9 -S lzma
  */
 import type { ByteSource } from "../../../base/byte-source.ts";
+import { DeviceKernel } from "../../../kernel/device-kernel.ts";
 import { DeltaError } from "../error.ts";
-import { AddressCache } from "./address-cache.ts";
-import { ADLER32_START, ADLER32_START_SDCH, adler32 } from "./adler32.ts";
+import { refuse } from "../refusal.ts";
+import { ADLER32_START, ADLER32_START_SDCH } from "./adler32.ts";
 import type { CodeTable } from "./code-table.ts";
-import { followInstructions, type Sections } from "./instructions.ts";
-import { Cursor } from "./integer.ts";
 import type { PatchReader } from "./patch-reader.ts";
 import { type Secondary, type SectionDecoder, sectionDecoder } from "./secondary.ts";
-import { Segment } from "./segment.ts";
 import {
   type Dialect,
   readWindowHeader,
@@ -55,7 +53,7 @@ export type WindowRequest = {
 };
 
 /**
- * Yields each window's target: a view of a buffer that the next window uses again.
+ * Yields each window's target: a view of memory that the next window uses again.
  *
  * @throws DeltaError
  */
@@ -66,54 +64,63 @@ export function* decodeWindows(
 ): Generator<Uint8Array> {
   const { dialect, secondary, codeTable } = format;
   const checksumStart = dialect === "sdch" ? ADLER32_START_SDCH : ADLER32_START;
-  const cache = new AddressCache(codeTable);
   const sections = new SectionReader(reader, format);
-  const segment = new Segment();
-  const buffer = new GrowingBuffer();
-  let made = 0;
-  while (end === undefined ? made < targetSize : reader.position < end) {
-    const header = readWindowHeader(reader, dialect, secondary !== "none");
-    if (header.targetLength > targetSize - made) throw wrongSize(targetSize, "more");
-    if (header.targetLength > MAX_TARGET_WINDOW_BYTES) {
-      throw new DeltaError(
-        "DELTA_SIZE",
-        `a window of the patch makes ${header.targetLength} bytes, at most ${MAX_TARGET_WINDOW_BYTES} are read`,
-      );
+  let segment: ByteSource = source;
+  const readSource = (position: number, into: Uint8Array): void => segment.read(position, into);
+  const kernel = DeviceKernel.take({ readSource, refuse });
+  try {
+    kernel.openVcdiff(codeTable.entries, codeTable.nearSize, codeTable.sameSize);
+    kernel.openSource(source.size);
+    let made = 0;
+    while (end === undefined ? made < targetSize : reader.position < end) {
+      const header = readWindowHeader(reader, dialect, secondary !== "none");
+      checkWindow(header, targetSize - made, targetSize);
+      const size = header.segment === "source" ? source.size : made;
+      checkSegment(header, size);
+      // The source stays as it is; what is written grows from window to window.
+      if (header.segment === "target" || segment === written) {
+        segment = header.segment === "target" ? written : source;
+        kernel.openSource(header.segment === "target" ? made : source.size);
+      }
+      const target = sections.read(header, kernel);
+      kernel.followInstructions(header.segmentPosition, header.segmentLength);
+      if (header.adler32 !== undefined && header.adler32 !== kernel.adler32(target, checksumStart))
+        throw new DeltaError("DELTA_CORRUPT", "the checksum of a window differs");
+      made += target.length;
+      if (target.length > 0) yield target;
     }
-    openSegment(segment, header, source, written, made);
-    const target = buffer.take(header.targetLength);
-    cache.clear();
-    followInstructions(sections.read(header), codeTable, cache, segment, target);
-    if (header.adler32 !== undefined && header.adler32 !== adler32(target, checksumStart))
-      throw new DeltaError("DELTA_CORRUPT", "the checksum of a window differs");
-    made += target.length;
-    if (target.length > 0) yield target;
+    if (made !== targetSize) throw wrongSize(targetSize, `${made} bytes, fewer`);
+  } finally {
+    kernel.giveBack();
   }
-  if (made !== targetSize) throw wrongSize(targetSize, `${made} bytes, fewer`);
 }
 
-function openSegment(
-  segment: Segment,
+function checkWindow({ targetLength }: WindowHeader, missing: number, targetSize: number): void {
+  if (targetLength > missing) throw wrongSize(targetSize, "more");
+  if (targetLength > MAX_TARGET_WINDOW_BYTES) {
+    throw new DeltaError(
+      "DELTA_SIZE",
+      `a window of the patch makes ${targetLength} bytes, at most ${MAX_TARGET_WINDOW_BYTES} are read`,
+    );
+  }
+}
+
+function checkSegment(
   { segment: from, segmentPosition: position, segmentLength: length }: WindowHeader,
-  source: ByteSource,
-  written: ByteSource,
-  made: number,
+  size: number,
 ): void {
-  const size = from === "source" ? source.size : made;
   if (from !== "none" && (position > size || length > size - position)) {
     throw new DeltaError(
       "DELTA_OFFSET",
       `a window copies ${length} bytes from ${position}, but its ${from} ends at ${size}`,
     );
   }
-  segment.open(from === "target" ? written : source, position, length);
 }
 
-/** Reads, and where need be decompresses, the three sections behind a window's header. */
+/** Brings the three sections behind a window's header, decompressed where need be, into the kernel. */
 class SectionReader {
   readonly #reader: PatchReader;
   readonly #format: WindowFormat;
-  readonly #buffers = [new GrowingBuffer(), new GrowingBuffer(), new GrowingBuffer()] as const;
   readonly #decoders = new Map<number, SectionDecoder>();
 
   constructor(reader: PatchReader, format: WindowFormat) {
@@ -121,58 +128,59 @@ class SectionReader {
     this.#format = format;
   }
 
-  read(header: WindowHeader): Sections {
+  /** Leaves the window open in the kernel, and returns where its target will be. */
+  read(header: WindowHeader, kernel: DeviceKernel): Uint8Array {
     const { dataLength, instructionsLength, addressesLength, deltaIndicator, targetLength } = header;
     if (dataLength + instructionsLength + addressesLength > MAX_SECTIONS_BYTES)
       throw sectionsTooLong(MAX_SECTIONS_BYTES);
-    let left = deltaIndicator === 0 ? MAX_SECTIONS_BYTES : decompressedBytes(targetLength);
-    const data = this.#section(0, dataLength);
-    const instructions = this.#section(1, instructionsLength);
-    const addresses = this.#section(2, addressesLength);
     // open-vcdiff's dialect: with the other two empty, everything stands among the instructions.
-    if (this.#format.dialect === "sdch" && dataLength === 0 && addressesLength === 0) {
-      const cursor = new Cursor(this.#plain(VCD_INSTCOMP, deltaIndicator, instructions, left));
-      return { data: cursor, instructions: cursor, addresses: cursor };
+    const interleaved = this.#format.dialect === "sdch" && dataLength === 0 && addressesLength === 0;
+    if (deltaIndicator === 0) {
+      const lengths = { data: dataLength, instructions: instructionsLength, addresses: addressesLength };
+      const { sections, target } = kernel.openWindow({ ...lengths, interleaved }, targetLength);
+      this.#reader.fill(sections);
+      return target;
     }
-    const plain = (bit: number, bytes: Uint8Array): Cursor => {
-      const cursor = new Cursor(this.#plain(bit, deltaIndicator, bytes, left));
-      left -= cursor.bytes.length;
-      return cursor;
-    };
-    return {
-      data: plain(VCD_DATACOMP, data),
-      instructions: plain(VCD_INSTCOMP, instructions),
-      addresses: plain(VCD_ADDRCOMP, addresses),
-    };
+    const [data, instructions, addresses] = this.#decompress(header, interleaved);
+    const lengths = { data: data.length, instructions: instructions.length, addresses: addresses.length };
+    const { sections, target } = kernel.openWindow({ ...lengths, interleaved }, targetLength);
+    sections.set(data);
+    sections.set(instructions, data.length);
+    sections.set(addresses, data.length + instructions.length);
+    return target;
   }
 
-  #section(index: 0 | 1 | 2, length: number): Uint8Array {
-    const bytes = this.#buffers[index].take(length);
+  #decompress(
+    { dataLength, instructionsLength, addressesLength, deltaIndicator, targetLength }: WindowHeader,
+    interleaved: boolean,
+  ): readonly [Uint8Array, Uint8Array, Uint8Array] {
+    let left = decompressedBytes(targetLength);
+    const plain = (bit: number, bytes: Uint8Array): Uint8Array => {
+      const section = (deltaIndicator & bit) === 0 ? bytes : this.#decoder(bit).decode(bytes, left);
+      if (section.length > left) throw sectionsTooLong(left);
+      left -= section.length;
+      return section;
+    };
+    const [data, instructions, addresses] = [dataLength, instructionsLength, addressesLength].map((length) =>
+      this.#section(length),
+    ) as [Uint8Array, Uint8Array, Uint8Array];
+    if (interleaved) return [data, plain(VCD_INSTCOMP, instructions), addresses];
+    return [plain(VCD_DATACOMP, data), plain(VCD_INSTCOMP, instructions), plain(VCD_ADDRCOMP, addresses)];
+  }
+
+  #section(length: number): Uint8Array {
+    const bytes = new Uint8Array(length);
     this.#reader.fill(bytes);
     return bytes;
   }
 
-  #plain(bit: number, deltaIndicator: number, bytes: Uint8Array, maxBytes: number): Uint8Array {
-    if ((deltaIndicator & bit) === 0) {
-      if (bytes.length > maxBytes) throw sectionsTooLong(maxBytes);
-      return bytes;
-    }
+  #decoder(bit: number): SectionDecoder {
     let decoder = this.#decoders.get(bit);
     if (!decoder) {
       decoder = sectionDecoder(this.#format.secondary);
       this.#decoders.set(bit, decoder);
     }
-    return decoder.decode(bytes, maxBytes);
-  }
-}
-
-/** Memory used again and again, as long as the longest that was asked for. */
-class GrowingBuffer {
-  #bytes = new Uint8Array(0);
-
-  take(length: number): Uint8Array {
-    if (length > this.#bytes.length) this.#bytes = new Uint8Array(length);
-    return this.#bytes.subarray(0, length);
+    return decoder;
   }
 }
 

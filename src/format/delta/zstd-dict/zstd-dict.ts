@@ -4,7 +4,6 @@
  * The same as `zstd --patch-from=SOURCE` writes and `zstd -d --patch-from=SOURCE` reads. The frame header
  * is read here first, so that window and content size are bounded before a decoder allocates anything.
  */
-import { constants, zstdDecompressSync } from "node:zlib";
 import { type ByteSource, readAll } from "../../../base/byte-source.ts";
 import { DeltaError } from "../error.ts";
 
@@ -73,11 +72,11 @@ export function readZstdFrame(patch: Uint8Array): ZstdFrame {
  *
  * @throws DeltaError
  */
-export function* applyZstdDict(request: {
+export async function* applyZstdDict(request: {
   readonly source: ByteSource;
   readonly patch: ByteSource;
   readonly targetSize: number;
-}): Generator<Uint8Array> {
+}): AsyncGenerator<Uint8Array> {
   const { targetSize } = request;
   const patch = readAll(request.patch);
   const frame = readZstdFrame(patch);
@@ -88,7 +87,7 @@ export function* applyZstdDict(request: {
     );
   }
   refuseTrailing(patch, frame);
-  const target = decompress(readAll(request.source), patch, targetSize);
+  const target = await decompress(readAll(request.source), patch, targetSize);
   if (target.length !== targetSize) {
     throw new DeltaError(
       "DELTA_TARGET_SIZE",
@@ -98,7 +97,9 @@ export function* applyZstdDict(request: {
   yield target;
 }
 
-function decompress(source: Uint8Array, patch: Uint8Array, targetSize: number): Uint8Array {
+async function decompress(source: Uint8Array, patch: Uint8Array, targetSize: number): Promise<Uint8Array> {
+  // Loaded when it is used: most patches are of another format.
+  const { constants, zstdDecompressSync } = await import("node:zlib");
   try {
     return zstdDecompressSync(patch, {
       ...(source.length > 0 && { dictionary: source }),

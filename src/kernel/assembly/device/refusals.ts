@@ -1,0 +1,32 @@
+/** Why a patch is refused. The numbers are the order of `REFUSALS` in ../../device-kernel.ts. */
+
+export const BZIP2_MAGIC: u32 = 0;
+export const BZIP2_TRUNCATED: u32 = 1;
+export const BZIP2_LEVEL: u32 = 2;
+export const BZIP2_BLOCK_MARK: u32 = 3;
+export const BZIP2_RANDOMISED: u32 = 4;
+export const BZIP2_ALPHABET: u32 = 5;
+export const BZIP2_TABLES: u32 = 6;
+export const BZIP2_NO_SELECTORS: u32 = 7;
+export const BZIP2_SELECTOR: u32 = 8;
+export const BZIP2_FEW_SELECTORS: u32 = 9;
+export const BZIP2_CODE: u32 = 10;
+export const BZIP2_RUN: u32 = 11;
+export const BZIP2_LONG_BLOCK: u32 = 12;
+export const BZIP2_ORIGIN: u32 = 13;
+export const BZIP2_BLOCK_CRC: u32 = 14;
+export const BZIP2_STREAM_CRC: u32 = 15;
+export const BZIP2_TRAILING: u32 = 16;
+export const STREAM_TOO_LONG: u32 = 17;
+export const STREAM_TRUNCATED: u32 = 18;
+export const STREAM_TRAILING: u32 = 19;
+export const INTEGER_TOO_LARGE: u32 = 20;
+export const LENGTH_NEGATIVE: u32 = 21;
+export const BEYOND_TARGET: u32 = 22;
+export const NO_PROGRESS: u32 = 23;
+export const FAR_OUTSIDE: u32 = 24;
+export const SECTION_TRUNCATED: u32 = 25;
+export const SECTION_TRAILING: u32 = 26;
+export const WINDOW_TOO_LONG: u32 = 27;
+export const WINDOW_TOO_SHORT: u32 = 28;
+export const COPY_OUTSIDE: u32 = 29;
