@@ -17,10 +17,9 @@ import { openFileSource } from "../../base/byte-source.ts";
 import { ThemisError } from "../../base/error.ts";
 import type { Container } from "../../format/delta/bsdiff/container.ts";
 import { writeBsdiff } from "../../format/delta/bsdiff/write.ts";
-import { MAX_BLOCK } from "../../format/delta/bzip2/encode.ts";
 import { writeVcdiff } from "../../format/delta/vcdiff/write.ts";
 import type { Algorithm } from "../../format/manifest/delta-manifest.ts";
-import { CoverKernel, coverMemory, TransformKernel } from "../../kernel/kernel.ts";
+import { CoverKernel, coverMemory } from "../../kernel/kernel.ts";
 
 export type BsdiffEngine = "kernel" | "bsdiff-node";
 
@@ -63,7 +62,6 @@ function createBsdiff(job: PatchJob): Uint8Array {
     target: kernel.target,
     segments: kernel.covers("add"),
     container: job.container ?? "bsdiff40",
-    transform: new TransformKernel(MAX_BLOCK).transform,
   });
 }
 

@@ -5,7 +5,8 @@
  * triple before it. Streams are compressed as they grow, so memory is the files and the patch.
  */
 import { brotliCompressSync, constants } from "node:zlib";
-import { Bzip2Encoder, type Transform } from "../bzip2/encode.ts";
+import { Bzip2Kernel } from "../../../kernel/kernel.ts";
+import { Bzip2Encoder } from "../bzip2/encode.ts";
 import { NO_SOURCE, type Segments } from "../segments.ts";
 import {
   BSDF2_MAGIC,
@@ -22,16 +23,15 @@ export type BsdiffParts = {
   readonly target: Uint8Array;
   readonly segments: Segments;
   readonly container: Container;
-  readonly transform: Transform;
 };
 
 type Triple = { source: number; add: number; copy: number; readonly target: number };
 
 const CHUNK_BYTES = 256 * 1024;
 
-export function writeBsdiff({ source, target, segments, container, transform }: BsdiffParts): Uint8Array {
-  const compressor = (): Compress =>
-    container === "bsdf2" ? new BrotliWriter() : new Bzip2Writer(transform);
+export function writeBsdiff({ source, target, segments, container }: BsdiffParts): Uint8Array {
+  const bzip2 = container === "bsdf2" ? undefined : new Bzip2Kernel(container === "endsley" ? 1 : 3);
+  const compressor = (): Compress => (bzip2 ? new Bzip2Encoder(bzip2) : new BrotliWriter());
   if (container === "endsley") {
     const all = compressor();
     writeTriples(source, target, segments, all, all, all);
@@ -108,25 +108,6 @@ function subtract(
 }
 
 type Compress = { readonly push: (bytes: Uint8Array) => void; readonly finish: () => Uint8Array };
-
-class Bzip2Writer implements Compress {
-  readonly #encoder: Bzip2Encoder;
-  readonly #done: Uint8Array[] = [];
-
-  constructor(transform: Transform) {
-    this.#encoder = new Bzip2Encoder(transform);
-  }
-
-  push(bytes: Uint8Array): void {
-    this.#encoder.push(bytes);
-    const taken = this.#encoder.take();
-    if (taken.length > 0) this.#done.push(taken);
-  }
-
-  finish(): Uint8Array {
-    return Buffer.concat([...this.#done, this.#encoder.finish()]);
-  }
-}
 
 /** Brotli has no synchronous stream in Node; what it compresses is held. */
 class BrotliWriter implements Compress {
