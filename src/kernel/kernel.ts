@@ -29,14 +29,15 @@ type Exports = {
   readonly provide: (at: number, first: number, end: number) => void;
   readonly oldestNeeded: () => number;
   readonly nextCovers: (segments: number) => number;
-  readonly transform: (
-    block: number,
-    length: number,
-    column: number,
-    turned: number,
-    suffixes: number,
-    work: number,
-  ) => number;
+  readonly SHARED_BYTES: WebAssembly.Global;
+  readonly ENCODER_BYTES: WebAssembly.Global;
+  readonly INPUT_BYTES: WebAssembly.Global;
+  readonly openBzip2Work: (shared: number, sortWork: number) => void;
+  readonly bzip2Input: () => number;
+  readonly bzip2Output: () => number;
+  readonly openEncoder: (encoder: number) => void;
+  readonly encode: (encoder: number, length: number) => number;
+  readonly finishEncoder: (encoder: number) => number;
 };
 
 const PAGE_BYTES = 65536;
@@ -90,6 +91,8 @@ function readSizes() {
     coverOut: exports.COVER_OUT_BYTES.value as number,
     window: exports.WINDOW.value as number,
     more: exports.MORE.value as number,
+    bzip2Shared: exports.SHARED_BYTES.value as number,
+    bzip2Encoder: exports.ENCODER_BYTES.value as number,
     search: (sourceSize: number, stride: number) => exports.searchBytes(sourceSize, stride),
   };
 }
@@ -219,39 +222,51 @@ export function suffixArray(text: Uint8Array): Uint32Array {
   return new Uint32Array(memory.buffer, at.suffixes, text.length).slice();
 }
 
-/** The Burrows-Wheeler transform of blocks up to a size. */
-export class TransformKernel {
+/** Writes bzip2, as many streams at once as it was made for. */
+export class Bzip2Kernel {
   readonly #exports: Exports;
   readonly #memory: WebAssembly.Memory;
-  readonly #at;
+  readonly #encoders: number[] = [];
 
-  constructor(maxBlock: number) {
+  constructor(streams: number) {
+    const { suffixWork, bzip2Shared, bzip2Encoder } = workSizes();
     const layout = new Layout();
-    this.#at = {
-      work: layout.take(workSizes().suffixWork),
-      block: layout.take(maxBlock),
-      turned: layout.take(maxBlock),
-      column: layout.take(maxBlock),
-      suffixes: layout.take(maxBlock * 4),
-    };
+    const work = layout.take(suffixWork);
+    const shared = layout.take(bzip2Shared);
+    for (let i = 0; i < streams; i++) this.#encoders.push(layout.take(bzip2Encoder));
     const { memory, exports } = instantiate(Math.ceil(layout.bytes / PAGE_BYTES));
     this.#memory = memory;
     this.#exports = exports;
+    exports.openBzip2Work(shared, work);
   }
 
-  readonly transform = (block: Uint8Array): { readonly column: Uint8Array; readonly origin: number } => {
-    const at = this.#at;
-    new Uint8Array(this.#memory.buffer).set(block, at.block);
-    const origin = this.#exports.transform(
-      at.block,
-      block.length,
-      at.column,
-      at.turned,
-      at.suffixes,
-      at.work,
-    );
-    return { column: new Uint8Array(this.#memory.buffer, at.column, block.length), origin };
-  };
+  /** Starts one of the streams; it is then named by what is returned. */
+  open(): number {
+    const encoder = this.#encoders.pop();
+    if (encoder === undefined) throw new Error("the kernel has no room for one more stream");
+    this.#exports.openEncoder(encoder);
+    return encoder;
+  }
+
+  /** What becomes complete by these bytes, as copies. */
+  *push(encoder: number, bytes: Uint8Array): Generator<Uint8Array> {
+    const input = this.#exports.bzip2Input();
+    const most = this.#exports.INPUT_BYTES.value as number;
+    for (let at = 0; at < bytes.length; at += most) {
+      const portion = bytes.subarray(at, at + most);
+      new Uint8Array(this.#memory.buffer, input, portion.length).set(portion);
+      yield this.#output(this.#exports.encode(encoder, portion.length));
+    }
+  }
+
+  /** The rest of the stream. */
+  finish(encoder: number): Uint8Array {
+    return this.#output(this.#exports.finishEncoder(encoder));
+  }
+
+  #output(length: number): Uint8Array {
+    return new Uint8Array(this.#memory.buffer, this.#exports.bzip2Output(), length).slice();
+  }
 }
 
 function tooLarge(bytes: number, cause?: unknown): ThemisError {

@@ -11,12 +11,11 @@ import { type ByteSource, openFileSource } from "../../base/byte-source.ts";
 import { systemCode, ThemisError } from "../../base/error.ts";
 import type { Container } from "../../format/delta/bsdiff/container.ts";
 import { writeBsdiff } from "../../format/delta/bsdiff/write.ts";
-import { MAX_BLOCK } from "../../format/delta/bzip2/encode.ts";
 import { checkLength, PatchTooLong } from "../../format/delta/patch-limit.ts";
 import type { Segments } from "../../format/delta/segments.ts";
 import { writeVcdiff } from "../../format/delta/vcdiff/write.ts";
 import type { Algorithm } from "../../format/manifest/delta-manifest.ts";
-import { type CoverPurpose, TransformKernel, windowBytes } from "../../kernel/kernel.ts";
+import { type CoverPurpose, windowBytes } from "../../kernel/kernel.ts";
 import { createByAddon } from "./bsdiff-addon.ts";
 import { findCovers, planCovers } from "./covers.ts";
 import { planZstdTables } from "./zstd-tables.ts";
@@ -64,7 +63,6 @@ function createBsdiff(job: PatchJob): Uint8Array {
       // Brotli holds what it compresses.
       segments: coversOf(job, source, target, "add", container === "bsdf2" ? 2 * target.size : 0),
       container,
-      transform: new TransformKernel(MAX_BLOCK).transform,
       maxBytes: job.maxBytes,
     }),
   );

@@ -5,11 +5,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type ByteSource, memorySource } from "../../../src/base/byte-source.ts";
 import { writeBsdiff } from "../../../src/format/delta/bsdiff/write.ts";
-import { MAX_BLOCK } from "../../../src/format/delta/bzip2/encode.ts";
 import { NO_SOURCE, type Segments } from "../../../src/format/delta/segments.ts";
 import { writeVcdiff } from "../../../src/format/delta/vcdiff/write.ts";
 import type { Algorithm } from "../../../src/format/manifest/delta-manifest.ts";
-import { TransformKernel } from "../../../src/kernel/kernel.ts";
 import { type Budget, type DiffJob, DiffPool } from "../../../src/publish/diff/diff-pool.ts";
 import { noise } from "../../kit/world.ts";
 
@@ -109,7 +107,6 @@ describe("a candidate is given up", () => {
           target,
           segments,
           container: "bsdiff40",
-          transform: new TransformKernel(MAX_BLOCK).transform,
           maxBytes: 1000,
         }),
       batches: 25,

@@ -7,7 +7,8 @@
  */
 import { brotliCompressSync, constants } from "node:zlib";
 import type { ByteSource } from "../../../base/byte-source.ts";
-import { Bzip2Encoder, type Transform } from "../bzip2/encode.ts";
+import { Bzip2Kernel } from "../../../kernel/kernel.ts";
+import { Bzip2Encoder } from "../bzip2/encode.ts";
 import { checkLength } from "../patch-limit.ts";
 import { NO_SOURCE, type Segments } from "../segments.ts";
 import {
@@ -25,7 +26,6 @@ export type BsdiffParts = {
   readonly target: ByteSource;
   readonly segments: Segments;
   readonly container: Container;
-  readonly transform: Transform;
   /** Given up beyond this. */
   readonly maxBytes?: number | undefined;
 };
@@ -36,9 +36,9 @@ const CHUNK_BYTES = 256 * 1024;
 
 /** @throws PatchTooLong */
 export function writeBsdiff(parts: BsdiffParts): Uint8Array {
-  const { source, target, segments, container, transform, maxBytes } = parts;
-  const compressor = (): Compress =>
-    container === "bsdf2" ? new BrotliWriter() : new Bzip2Writer(transform);
+  const { source, target, segments, container, maxBytes } = parts;
+  const bzip2 = container === "bsdf2" ? undefined : new Bzip2Kernel(container === "endsley" ? 1 : 3);
+  const compressor = (): Compress => (bzip2 ? new Bzip2Encoder(bzip2) : new BrotliWriter());
   if (container === "endsley") {
     const all = compressor();
     writeTriples(source, target, limited(segments, [all], maxBytes), all, all, all);
@@ -133,27 +133,6 @@ type Compress = {
   readonly push: (bytes: Uint8Array) => void;
   readonly finish: () => Uint8Array;
 };
-
-class Bzip2Writer implements Compress {
-  bytes = 0;
-  readonly #encoder: Bzip2Encoder;
-  readonly #done: Uint8Array[] = [];
-
-  constructor(transform: Transform) {
-    this.#encoder = new Bzip2Encoder(transform);
-  }
-
-  push(bytes: Uint8Array): void {
-    this.#encoder.push(bytes);
-    const taken = this.#encoder.take();
-    if (taken.length > 0) this.#done.push(taken);
-    this.bytes += taken.length;
-  }
-
-  finish(): Uint8Array {
-    return Buffer.concat([...this.#done, this.#encoder.finish()]);
-  }
-}
 
 /** Brotli has no synchronous stream in Node; what it compresses is held. */
 class BrotliWriter implements Compress {

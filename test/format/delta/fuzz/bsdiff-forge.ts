@@ -17,10 +17,11 @@ import {
 } from "../../../../src/format/delta/bsdiff/container.ts";
 import { readInteger, writeInteger } from "../../../../src/format/delta/bsdiff/integer.ts";
 import { Bzip2Encoder } from "../../../../src/format/delta/bzip2/encode.ts";
+import { Bzip2Kernel } from "../../../../src/kernel/kernel.ts";
 import { noise } from "../../../kit/world.ts";
 import { pick, type Roll } from "./dice.ts";
 import { edgeNumber, mutateBytes, replace } from "./mutate.ts";
-import { quickBrotli, quickBzip2, sortRotations } from "./quick-streams.ts";
+import { quickBrotli, quickBzip2 } from "./quick-streams.ts";
 import type { HostileFormat, Seed } from "./survive.ts";
 
 type Triple = readonly [add: number, copy: number, seek: number];
@@ -114,9 +115,9 @@ const compress: Readonly<Record<Compressor, (bytes: Uint8Array) => Uint8Array>> 
   none: (bytes) => bytes,
   brotli: (bytes) => brotliCompressSync(bytes),
   bzip2: (bytes) => {
-    const encoder = new Bzip2Encoder(sortRotations);
+    const encoder = new Bzip2Encoder(new Bzip2Kernel(1));
     encoder.push(bytes);
-    const packed = Buffer.concat([encoder.take(), encoder.finish()]);
+    const packed = encoder.finish();
     // A block of at most 100,000 bytes is enough, and no checksum covers that digit.
     return replace(packed, 3, 4, Buffer.from("1"));
   },

@@ -3,9 +3,8 @@
  * store, the simplest code where it cannot. So a mutation can be made inside of a stream whose checksums hold.
  */
 import { crc32 } from "node:zlib";
-import { BitWriter } from "../../../../src/format/delta/bzip2/bit-writer.ts";
-import { addCrc, CRC_START, combineCrc, finishCrc } from "../../../../src/format/delta/bzip2/crc.ts";
-import type { Transform } from "../../../../src/format/delta/bzip2/encode.ts";
+import { BitWriter } from "./bit-writer.ts";
+import { addCrc, CRC_START, combineCrc, finishCrc } from "./bzip2-crc.ts";
 
 /** Empty after each stream, and used again. */
 const bits = new BitWriter();
@@ -69,7 +68,7 @@ function withRuns(bytes: Uint8Array): Uint8Array {
 }
 
 /** The Burrows-Wheeler transform, for blocks of a few hundred bytes. */
-export const sortRotations: Transform = (block) => {
+function sortRotations(block: Uint8Array): { readonly column: Uint8Array; readonly origin: number } {
   const { length } = block;
   const rotations = Array.from({ length }, (_, i) => i).sort((a, b) => {
     for (let i = 0; i < length; i++) {
@@ -80,7 +79,7 @@ export const sortRotations: Transform = (block) => {
   });
   const column = Uint8Array.from(rotations, (start) => block[(start + length - 1) % length]!);
   return { column, origin: rotations.indexOf(0) };
-};
+}
 
 function moveToFront(column: Uint8Array, alphabet: readonly number[]): number[] {
   const front = [...alphabet];
