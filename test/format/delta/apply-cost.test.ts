@@ -1,6 +1,6 @@
 /** What a patch says that applying it takes holds for a real process, and is the same on every machine. */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -40,6 +40,7 @@ describe.skipIf(process.platform !== "linux")("the memory", () => {
         js: 'import { createRequire as __cr } from "node:module"; const require = __cr(import.meta.url);',
       },
     });
+    copyFileSync(join(import.meta.dirname, "../../../dist/device-kernel.wasm"), at("device-kernel.wasm"));
     start = peakOf();
     const bytes = noise(24 * MIB, 5);
     writeFileSync(large.source, bytes);
