@@ -19,6 +19,7 @@ import {
 } from "../format/manifest/delta-report.ts";
 import type { DeltaManifestReference } from "../format/manifest/manifest.ts";
 import type { OpenBundle } from "./bundle.ts";
+import { describeCandidate } from "./diff/candidates.ts";
 import type { Budget, Candidate, DiffResult } from "./diff/diff-pool.ts";
 import type { ChosenSource } from "./sources.ts";
 
@@ -71,11 +72,6 @@ function whyWhole(candidates: readonly Candidate[], wholeBytes: number): string 
   if (outcomes.has("over-memory") || outcomes.has("over-time") || outcomes.has("not-tried"))
     return `no delta smaller than the ${wholeBytes} bytes of the whole keeps within the budget`;
   return outcomes.has("given-up") ? `whole is smaller: ${wholeBytes} bytes` : "no delta could be made";
-}
-
-export function describeCandidate({ algorithm, sizeBytes, note }: Candidate): string {
-  const words = [...(sizeBytes === undefined ? [] : [`${sizeBytes} bytes`]), ...(note ? [note] : [])];
-  return `${algorithm} ${words.join(", ")}`;
 }
 
 /** "+" is legal in a version and not in an asset's name. */

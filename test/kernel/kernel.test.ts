@@ -53,6 +53,29 @@ describe("the suffix array", () => {
   });
 });
 
+describe("bzip2 streams", () => {
+  it("that are written at once are as if each were alone", () => {
+    const contents = Object.values(hostile).slice(0, 3);
+    const kernel = new Bzip2Kernel(3);
+    const encoders = contents.map(() => new Bzip2Encoder(kernel));
+    const longest = Math.max(...contents.map(({ length }) => length));
+    for (let at = 0; at < longest; at += 10_007) {
+      for (const [i, encoder] of encoders.entries()) encoder.push(contents[i]!.subarray(at, at + 10_007));
+    }
+    for (const [i, encoder] of encoders.entries()) {
+      const alone = new Bzip2Encoder(new Bzip2Kernel(1));
+      alone.push(contents[i]!);
+      expect(Buffer.from(encoder.finish()).equals(alone.finish())).toBe(true);
+    }
+  });
+
+  it("are no more than the kernel was made for", () => {
+    const kernel = new Bzip2Kernel(1);
+    kernel.open();
+    expect(() => kernel.open()).toThrow("no room");
+  });
+});
+
 describe.skipIf(!hasTool("bzip2"))("bzip2 that we write", () => {
   it.each([
     ["nothing", new Uint8Array()],

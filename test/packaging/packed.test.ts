@@ -1,6 +1,6 @@
 /** What `npm pack` makes, installed into an empty folder, runs both commands. */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -27,6 +27,28 @@ it.each(["themis-bundle", "themis-fetch"])("runs %s", (name) => {
   );
   expect(readdirSync(join(folder, "node_modules/.bin"))).toContain(name);
 });
+
+it("loads for one command what that command needs", () => {
+  const dist = join(folder, "node_modules/themis-bundle/dist");
+  const [delta] = readdirSync(dist).filter((name) => /^bundle-delta-\w+\.js$/.test(name));
+  const [main, command] = ["bundle-main.js", delta!].map((name) => loadedWith(dist, name));
+  const loaded = [...new Set([...main!, ...command!])].map((name) => readFileSync(join(dist, name), "utf8"));
+  // Commander is 100 KB of it; pkijs alone, or ajv, would be more than all of this.
+  expect(loaded.reduce((sum, text) => sum + text.length, 0)).toBeLessThan(250_000);
+  expect(loaded.length).toBeLessThan(10);
+  // For an import of node:process or node:crypto everything in them is loaded.
+  expect(loaded.filter((text) => /^import .*"node:/m.test(text))).toEqual([]);
+});
+
+/** A file and what it imports; what it would load later is not among them. */
+function loadedWith(dist: string, entry: string): string[] {
+  const files = new Set([entry]);
+  for (const file of files) {
+    const text = readFileSync(join(dist, file), "utf8");
+    for (const [, name] of text.matchAll(/^(?:import|export|\}) ?[^;]*?"\.\/([^"]+)";$/gm)) files.add(name!);
+  }
+  return [...files];
+}
 
 it("builds a bundle with a delta in its worker", () => {
   for (const [tree, text] of [

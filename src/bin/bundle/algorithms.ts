@@ -1,6 +1,6 @@
 import { ThemisError } from "../../base/error.ts";
 import type { Algorithm } from "../../format/manifest/delta-manifest.ts";
-import { ALL_ALGORITHMS } from "../../publish/diff/generate.ts";
+import { ALL_ALGORITHMS } from "../../publish/diff/candidates.ts";
 
 /** The smallest result wins; the order decides ties, and how early the others are given up. */
 const ALGORITHMS: Readonly<Record<string, readonly Algorithm[]>> = {

@@ -4,11 +4,8 @@ import { openFileSource } from "../../base/byte-source.ts";
 import { sha256 } from "../../base/digest.ts";
 import { ThemisError } from "../../base/error.ts";
 import type { Algorithm } from "../../format/manifest/delta-manifest.ts";
-import { describeCandidate } from "../delta-report.ts";
+import { ALL_ALGORITHMS, describeCandidate } from "./candidates.ts";
 import { type Candidate, type DiffOptions, DiffPool } from "./diff-pool.ts";
-
-/** The likely winner first: those behind it are given up as soon as they are longer. */
-export const ALL_ALGORITHMS: readonly Algorithm[] = ["BSDIFF", "VCDIFF", "ZSTD_DICT"];
 
 export type GenerateRequest = {
   /** The old file. */
