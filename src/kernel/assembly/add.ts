@@ -1,10 +1,24 @@
 /** How the states go on when differences are added to the source (bsdiff): a byte that differs is only dear. */
-import { get } from "./cells";
+import { get, set } from "./cells";
 import { changeCost, equalCost, extraCost, NEVER, toExtraCost, unequalCost } from "./costs";
 import { matchBackward } from "./match";
 import { target } from "./pair";
-import { advance, at, baseOf, bestState, costOf, costs, enter, lower, NOTHING, nodeOf, reach, remember, states } from "./states";
-import { set } from "./cells";
+import {
+  advance,
+  anyAbove,
+  at,
+  baseOf,
+  bestState,
+  costOf,
+  costs,
+  enter,
+  lower,
+  NOTHING,
+  nodeOf,
+  reach,
+  remember,
+  STATES,
+} from "./states";
 
 /** The best state runs on without a difference, so nobody overtakes it; the others fall behind or come along. */
 export function takeRunToAdd(state: u32, run: u32): void {
@@ -14,7 +28,7 @@ export function takeRunToAdd(state: u32, run: u32): void {
   const end = start + run;
   const more = <i32>run * equalCost;
   let before = NOTHING;
-  for (let s: u32 = 0; s < states; s++) {
+  for (let s: u32 = 0; s < STATES; s++) {
     if (s == best) continue;
     let behind = costOf(s) - least;
     let begin = NOTHING;
@@ -59,7 +73,7 @@ export function takeRunToAdd(state: u32, run: u32): void {
 export function takeByteToAdd(): void {
   const value = load<u8>(target + at);
   set(costs, 0, get(costs, 0) + extraCost);
-  for (let s: u32 = 1; s < states; s++) {
+  for (let s: u32 = 1; s < STATES; s++) {
     const base = baseOf(s);
     const more = base == 0 ? NEVER : load<u8>(base + at) == value ? equalCost : unequalCost;
     set(costs, s, get(costs, s) + more);
@@ -71,16 +85,25 @@ export function takeByteToAdd(): void {
 /** Who is further behind than a change costs has changed from the best. */
 function settle(best: u32): void {
   const least = costOf(best);
+  const change = least + changeCost;
+  const nothing = least + toExtraCost;
   let before = NOTHING;
   let isKnown = false;
-  for (let s: u32 = 0; s < states; s++) {
-    const limit = least + (s == 0 ? toExtraCost : changeCost);
-    if (s == best || costOf(s) < limit) continue;
-    if (!isKnown) {
-      before = nodeOf(best);
-      isKnown = true;
+  if (best != 0 && costOf(0) >= nothing) {
+    before = nodeOf(best);
+    isKnown = true;
+    enter(0, nothing, at, before);
+  }
+  for (let four: u32 = 0; four < STATES; four += 4) {
+    if (!anyAbove(four, change)) continue;
+    for (let s = four; s < four + 4; s++) {
+      if (s == best || costOf(s) < change) continue;
+      if (!isKnown) {
+        before = nodeOf(best);
+        isKnown = true;
+      }
+      enter(s, change, at, before);
     }
-    enter(s, limit, at, before);
   }
   lower(least);
 }

@@ -23,7 +23,7 @@ import {
   nodeOf,
   reach,
   remember,
-  states,
+  STATES,
 } from "./states";
 
 /** The best state runs on, and a copied byte costs nothing: whoever comes along may have come in anywhere. */
@@ -32,7 +32,7 @@ export function takeRunToCopy(state: u32, run: u32): void {
   const least = costOf(best);
   const end = at + run;
   let before = NOTHING;
-  for (let s: u32 = 0; s < states; s++) {
+  for (let s: u32 = 0; s < STATES; s++) {
     if (s == best) continue;
     let begin: u32 = end;
     let cost: i32 = least + toExtraCost;
@@ -66,7 +66,7 @@ export function takeByteToCopy(best: u32): void {
   const least = costOf(best);
   let before = NOTHING;
   let isKnown = false;
-  for (let s: u32 = 1; s < states; s++) {
+  for (let s: u32 = 1; s < STATES; s++) {
     const base = baseOf(s);
     if (base == 0 || load<u8>(base + at) != value) {
       set(costs, s, NOBODY);

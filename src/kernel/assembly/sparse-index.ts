@@ -48,33 +48,51 @@ export function sparseIndex(
   numbers = work;
   copies = work + <usize>CACHED * 8;
   distribute(stride, pairs);
-  let first: u32 = 0;
   for (let pair: u32 = 0; pair < BUCKETS; pair++) {
+    const first = get(pairs, pair);
     const last = get(pairs, pair + 1);
     if (last - first > 1) sortGroup(first, last, 2);
-    first = last;
   }
 }
+
+/**
+ * Of a long loop so many bytes at once: an engine exchanges slow code for fast code when a function is
+ * called again, and never while it runs.
+ */
+export const PORTION: u32 = 1 << 18;
 
 /** Counting sort by the first two bytes; the end of each bucket travels down to its start. */
 function distribute(stride: u32, pairs: usize): void {
   memory.fill(pairs, 0, PAIRS_BYTES);
-  for (let i: u32 = 0; i < length; i += stride) {
-    const pair = pairAt(i);
-    set(pairs, pair, get(pairs, pair) + 1);
+  if (length == 0) return;
+  for (let first: u32 = 0; first < length; first += PORTION) {
+    countPairs(first, min(PORTION, length - first), stride, pairs);
   }
   let sum: u32 = 0;
   for (let pair: u32 = 0; pair <= BUCKETS; pair++) {
     sum += get(pairs, pair);
     set(pairs, pair, sum);
   }
-  if (length == 0) return;
-  for (let i: u32 = ((length - 1) / stride) * stride; ; i -= stride) {
-    const pair = pairAt(i);
+  // From the last portion to the first, so that a bucket is in the order of the text.
+  for (let portion = (length - 1) / PORTION + 1; portion > 0; portion--) {
+    const first = (portion - 1) * PORTION;
+    placeSuffixes(first, min(PORTION, length - first), stride, pairs);
+  }
+}
+
+function countPairs(first: u32, size: u32, stride: u32, pairs: usize): void {
+  for (let i: u32 = 0; i < size; i += stride) {
+    const pair = pairAt(first + i);
+    set(pairs, pair, get(pairs, pair) + 1);
+  }
+}
+
+function placeSuffixes(first: u32, size: u32, stride: u32, pairs: usize): void {
+  for (let i: i32 = ((size - 1) / stride) * stride; i >= 0; i -= <i32>stride) {
+    const pair = pairAt(first + i);
     const slot = get(pairs, pair) - 1;
     set(pairs, pair, slot);
-    set(suffixes, slot, i);
-    if (i == 0) break;
+    set(suffixes, slot, first + i);
   }
 }
 

@@ -13,16 +13,15 @@ export const NOTHING: u32 = 0xffffffff;
 /** The cost of a state that nobody is in; whoever enters it comes from the best. */
 export const NOBODY: i32 = 0x7fffffff;
 
-const MAX_STATES: u32 = 32;
-/** Of these the first `proven` were the best some time ago; the others wait to be, and the oldest gives way. */
-export let states: u32 = 0;
-let proven: u32 = 0;
+export const STATES: u32 = 32;
+/** Of these the first were the best some time ago; the others wait to be, and the oldest gives way. */
+const PROVEN: u32 = 12;
 
 /** After so many bytes, as a power of two, what a diagonal made counts half. */
 const DECAY_LOG: u32 = 11;
 const NODES: u32 = 65536;
 const NODE_BYTES: usize = 12;
-const FIELD_BYTES: usize = <usize>MAX_STATES * 4;
+const FIELD_BYTES: usize = <usize>STATES * 4;
 
 /** Kept together, so that two states can change places. */
 const FIELDS: usize = 8;
@@ -60,8 +59,6 @@ export let at: u32 = 0;
 let told: u32 = 0;
 
 export function openStates(work: usize): void {
-  states = exact ? 32 : 16;
-  proven = exact ? 12 : 6;
   costs = work;
   begins = costs + FIELD_BYTES;
   diagonals = begins + FIELD_BYTES;
@@ -81,7 +78,7 @@ export function openStates(work: usize): void {
   at = 0;
   told = 0;
   // States that nobody proposed yet are neighbours of the first diagonal.
-  for (let s: u32 = 0; s < states; s++) {
+  for (let s: u32 = 0; s < STATES; s++) {
     set(costs, s, s == 0 ? 0 : exact ? NOBODY : NEVER);
     set(begins, s, 0);
     set(befores, s, NOTHING);
@@ -95,15 +92,25 @@ export function openStates(work: usize): void {
 }
 
 export function addState(diagonal: u32): void {
-  for (let s: u32 = 1; s < states; s++) if (get(diagonals, s) == diagonal) return;
+  if (isState(diagonal)) return;
   const best = bestState();
-  let slot = proven;
-  for (let s = proven; s < states; s++) if (get(uses, s) < get(uses, slot)) slot = s;
+  let slot = PROVEN;
+  for (let s = PROVEN; s < STATES; s++) if (get(uses, s) < get(uses, slot)) slot = s;
   const before = nodeOf(best);
   set(diagonals, slot, diagonal);
   set(uses, slot, at);
   set(ends, slot, 0);
   enter(slot, costOf(best) + enterCost(slot), at, before);
+}
+
+/** Whether one of the states but "nothing" is that diagonal. */
+function isState(diagonal: u32): bool {
+  const lanes = i32x4.splat(diagonal);
+  let found = i32x4.bitmask(i32x4.eq(lanes, v128.load(diagonals))) & 0xe;
+  for (let place = diagonals + 16; place < diagonals + FIELD_BYTES; place += 16) {
+    found |= i32x4.bitmask(i32x4.eq(lanes, v128.load(place)));
+  }
+  return found != 0;
 }
 
 // @ts-ignore: decorator
@@ -160,7 +167,7 @@ function locate(state: u32): void {
 
 /** The target has moved in memory. */
 export function forgetBases(): void {
-  for (let s: u32 = 0; s < states; s++) set(ends, s, 0);
+  for (let s: u32 = 0; s < STATES; s++) set(ends, s, 0);
 }
 
 export function advance(bytes: u32): void {
@@ -173,9 +180,9 @@ export function advance(bytes: u32): void {
  */
 export function remember(best: u32, run: u32): u32 {
   let slot = best;
-  if (best >= proven) {
+  if (best >= PROVEN) {
     slot = 1;
-    for (let s: u32 = 2; s < proven; s++) if (get(uses, s) < get(uses, slot)) slot = s;
+    for (let s: u32 = 2; s < PROVEN; s++) if (get(uses, s) < get(uses, slot)) slot = s;
     for (let array = costs; array < near; array += FIELD_BYTES) {
       const value = get(array, slot);
       set(array, slot, get(array, best));
@@ -187,7 +194,7 @@ export function remember(best: u32, run: u32): u32 {
   }
   if (at >> DECAY_LOG != decayed) {
     decayed = at >> DECAY_LOG;
-    for (let s: u32 = 1; s < proven; s++) set(uses, s, get(uses, s) >> 1);
+    for (let s: u32 = 1; s < PROVEN; s++) set(uses, s, get(uses, s) >> 1);
   }
   set(uses, slot, get(uses, slot) + run);
   if (slot != lastBest && slot > 0) {
@@ -200,17 +207,33 @@ export function remember(best: u32, run: u32): u32 {
   return slot;
 }
 
+/** The first of those that cost least. */
 export function bestState(): u32 {
-  let best: u32 = 0;
-  let least = costOf(0);
-  for (let s: u32 = 1; s < states; s++) {
-    const cost = costOf(s);
-    if (cost < least) {
-      least = cost;
-      best = s;
-    }
+  let lanes = v128.load(costs);
+  for (let place = costs + 16; place < costs + FIELD_BYTES; place += 16) {
+    lanes = i32x4.min_s(lanes, v128.load(place));
   }
-  return best;
+  const least = min(
+    min(i32x4.extract_lane(lanes, 0), i32x4.extract_lane(lanes, 1)),
+    min(i32x4.extract_lane(lanes, 2), i32x4.extract_lane(lanes, 3)),
+  );
+  lanes = i32x4.splat(least);
+  let s: u32 = 0;
+  let found: i32 = 0;
+  while (true) {
+    found = i32x4.bitmask(i32x4.eq(lanes, v128.load(costs + ((<usize>s) << 2))));
+    if (found != 0) break;
+    s += 4;
+  }
+  return s + ctz(found);
+}
+
+/** Whether any of the four states from here on costs so much. */
+// @ts-ignore: decorator
+@inline
+export function anyAbove(state: u32, cost: i32): bool {
+  const lanes = v128.load(costs + ((<usize>state) << 2));
+  return v128.any_true(i32x4.ge_s(lanes, i32x4.splat(cost)));
 }
 
 /** The node that stands for a state's segment so far. */
@@ -229,14 +252,14 @@ export function nodeOf(state: u32): u32 {
 /** Only differences count. */
 export function lower(least: i32): void {
   if (least < 0x20000000) return;
-  for (let s: u32 = 0; s < states; s++) {
+  for (let s: u32 = 0; s < STATES; s++) {
     if (costOf(s) != NOBODY) set(costs, s, costOf(s) - least);
   }
 }
 
 /** Each byte of the target makes at most one node for each state. */
 export function nodesAreFull(): bool {
-  return nodeCount + states + 2 >= NODES;
+  return nodeCount + STATES + 2 >= NODES;
 }
 
 /** The best way so far becomes the only one; its segments go to `out`, and their number is the result. */
@@ -260,7 +283,7 @@ export function commit(out: usize): u32 {
   told = at;
   nodeCount = 0;
   const least = costOf(best);
-  for (let s: u32 = 0; s < states; s++) {
+  for (let s: u32 = 0; s < STATES; s++) {
     const cost = costOf(s);
     if (s != best && cost != NOBODY) set(costs, s, min(cost, least + enterCost(s)));
     set(begins, s, at);

@@ -10,7 +10,7 @@
 import { get } from "./cells";
 import { minMatch } from "./costs";
 import { matchForward } from "./match";
-import { DEPTH, PAIRS_BYTES, sparseIndex } from "./sparse-index";
+import { DEPTH, PAIRS_BYTES, PORTION, sparseIndex } from "./sparse-index";
 
 const SAMPLE_LOG: u32 = 3;
 /** Bits of the filter for each suffix, as a power of two. */
@@ -69,15 +69,23 @@ export function openSearch(
   const count = countOf(size, stride);
   filter = samples + samplesBytes(count);
   sparseIndex(source, size, stride, suffixes, pairs, work);
-  for (let i: u32 = 0; i < count; i += 1 << SAMPLE_LOG) {
-    store<u64>(samples + ((<usize>(i >> SAMPLE_LOG)) << 3), firstBytes(get(suffixes, i)));
-  }
   const bits = filterLog(count);
   filterShift = 64 - <u64>bits;
   shortest = min(<u32>8, max(<u32>4, minMatch + 1 - stride));
   keyShift = 64 - 8 * <u64>shortest;
   memory.fill(filter, 0, <usize>1 << (bits - 3));
-  for (let i: u32 = 0; i < size; i += stride) {
+  for (let first: u32 = 0; first < count; first += PORTION) sample(first, min(first + PORTION, count));
+  for (let first: u32 = 0; first < size; first += PORTION) note(first, min(first + PORTION, size));
+}
+
+function sample(first: u32, end: u32): void {
+  for (let i = first; i < end; i += 1 << SAMPLE_LOG) {
+    store<u64>(samples + ((<usize>(i >> SAMPLE_LOG)) << 3), firstBytes(get(suffixes, i)));
+  }
+}
+
+function note(first: u32, end: u32): void {
+  for (let i = first; i < end; i += stride) {
     const slot = slotOf(source + i);
     const cell = filter + (slot >> 3);
     store<u8>(cell, load<u8>(cell) | (<u8>1 << <u8>(slot & 7)));

@@ -119,22 +119,30 @@ function inWhole(
     readonly sourceSize: number;
   },
 ): Float64Array {
-  const found: number[] = [];
+  // A segment that has to be cut in two is rare: there is one for each end of a source's window.
+  const found = new Float64Array(2 * batch.length);
+  let end = 0;
+  const tell = (begin: number, there: number, length: number): void => {
+    found[end] = begin;
+    found[end + 1] = there;
+    found[end + 2] = length;
+    end += 3;
+  };
   for (let i = 0; i < batch.length; i += 3) {
     const begin = batch[i]! + at.targetStart;
     const [there, length] = [batch[i + 1]!, batch[i + 2]!];
     if (there === NOWHERE) {
-      found.push(begin, NO_SOURCE, length);
+      tell(begin, NO_SOURCE, length);
       continue;
     }
     // Behind the end of the source's window stands the target's own, and a copy may run from one into the other.
     const inSource = Math.max(0, Math.min(length, at.sourceWindow - there));
-    if (inSource > 0) found.push(begin, there + at.sourceStart, inSource);
+    if (inSource > 0) tell(begin, there + at.sourceStart, inSource);
     if (inSource === length) continue;
     const itself = there + inSource - at.sourceWindow + at.targetStart;
-    found.push(begin + inSource, at.sourceSize + itself, length - inSource);
+    tell(begin + inSource, at.sourceSize + itself, length - inSource);
   }
-  return Float64Array.from(found);
+  return found.subarray(0, end);
 }
 
 /** Where a window of the source begins that has the middle of a target's window in its own middle. */
