@@ -312,7 +312,8 @@ describe("the device", () => {
 
   it("of two updates at once one does the work and the other is told, with exit 6", async () => {
     const root = world.device("device-two");
-    const slow = await slowServer(world.page);
+    // However long the second one takes to start, the first is still at it.
+    const slow = await slowServer(world.page, { stops: true });
     try {
       const first = start("themis-fetch", "update", ...device(root, slow.url), "--connections", "1");
       while (!existsSync(join(root, ".themis/transfer"))) await slow.moment();
@@ -433,7 +434,8 @@ function allocated(folder: string): number {
 }
 
 /** Sends packs in crumbs until told to hurry, so that a kill always falls into the middle. */
-async function slowServer(folder: string) {
+/** Packs come in crumbs, or stop after the first one, until it is told to hurry. */
+async function slowServer(folder: string, { stops = false } = {}) {
   let crumbs = true;
   const server: Server = createServer(async (request, response) => {
     const path = join(folder, decodeURIComponent(request.url ?? "/"));
@@ -449,7 +451,10 @@ async function slowServer(folder: string) {
     for await (const chunk of createReadStream(path, { start: begin, end, highWaterMark: 64 << 10 })) {
       if (response.destroyed) return;
       response.write(chunk);
-      if (crumbs && path.endsWith(".pack")) await new Promise((next) => setTimeout(next, 60));
+      if (!path.endsWith(".pack")) continue;
+      do {
+        if (crumbs) await new Promise((next) => setTimeout(next, 60));
+      } while (crumbs && stops && !response.destroyed);
     }
     response.end();
   });
