@@ -44,12 +44,14 @@ export function planUpdate(request: PlanRequest): Plan {
   const { applyMemory } = request;
   const byPath = Map.groupBy(request.deltas, ({ path }) => path);
   const installed = new Map<string, string>();
-  for (const { path, kind, sha256 } of request.found.values())
-    if (kind === "file") installed.set(path, sha256);
+  const places = new Map<string, string>();
+  for (const { path, kind, sha256 } of request.found.values()) {
+    if (kind !== "file") continue;
+    installed.set(path, sha256);
+    places.set(sha256, path);
+  }
   const find = ({ path, sha256_hash: sha256 }: Target): FoundDelta =>
     findDelta({ path, sha256, installed, deltas: byPath.get(path) ?? [], applyMemory });
-  const places = new Map<string, string>();
-  for (const { path, kind, sha256 } of request.found.values()) if (kind === "file") places.set(sha256, path);
   const { steps: removals, kept } = planRemovals(request);
   const steps = [
     ...removals,

@@ -26,7 +26,7 @@ export function withDiffOptions(made: Command): Command {
         .choices(["bsdiff40", "bsdf2", "endsley"])
         .default("bsdiff40"),
     )
-    .option("--memory <size>", "refuse to take more for one patch, such as 800M or 2G")
+    .option("--memory <size>", "take at most this for one patch, such as 800M or 2G")
     .option("--apply-memory <size>", "what a device may spend to apply one patch, such as 96M")
     .option("--apply-time <seconds>", "the same in time, estimated the same way on every machine");
 }

@@ -10,13 +10,15 @@ import { foundAt, longestMatch, shortest, stride } from "./suffix-search";
 
 const NONE: u32 = 0xffffffff;
 const AHEAD: u32 = 512;
+/** The farthest that a candidate is followed back. */
+export const LOOK_BACK: u32 = 64;
 const RING: u32 = 1024;
 const RECENT_LOG: u32 = 18;
 const RECENT_BYTES: u32 = 6;
 
 export const CANDIDATES_BYTES: usize = (<usize>4 << RECENT_LOG) + <usize>RING * 8;
 
-/** By the hash of five bytes, where the target had them last. */
+/** By the hash of RECENT_BYTES bytes, where the target had them last. */
 let recent: usize = 0;
 let ring: usize = 0;
 let ringHead: u32 = 0;
@@ -63,14 +65,14 @@ function look(): void {
     const there = sourceOf(scan, scanDiagonal);
     const run = matchForward(target + scan, placeOf(there), reachOf(there, scan, known - scan));
     if (run >= skipRun) {
-      skip(run);
+      scan += run;
       return;
     }
   }
   if (exact) {
-    const common = lookBehind(scan, true);
+    const common = lookBehind(scan);
     if (common >= skipRun) {
-      skip(common);
+      scan += common;
       return;
     }
   }
@@ -102,7 +104,7 @@ function follow(diagonal: u32, length: u32): void {
   }
   scanDiagonal = diagonal;
   scanKnows = true;
-  skip(longest);
+  scan += longest;
 }
 
 function propose(begin: u32, diagonal: u32): void {
@@ -112,21 +114,16 @@ function propose(begin: u32, diagonal: u32): void {
   ringCount++;
 }
 
-function skip(length: u32): void {
-  
-  scan += length;
-}
-
 /** What the target itself had before, in the same window. */
 // @ts-ignore: decorator
 @inline
-function lookBehind(position: u32, wanted: bool): u32 {
+function lookBehind(position: u32): u32 {
   if (known - position < 8) return 0;
   const value = load<u64>(target + position) << (64 - 8 * RECENT_BYTES);
   const slot = <u32>((value * 0x9e3779b97f4a7c15) >> (64 - RECENT_LOG));
   const before = get(recent, slot);
   set(recent, slot, position);
-  if (!wanted || before == NONE || before < windowStart(position)) return 0;
+  if (before == NONE || before < windowStart(position)) return 0;
   const limit = reachOf(sourceSize + before, position, known - position);
   const common = matchForward(target + before, target + position, limit);
   if (common < minMatch || ringCount + 1 >= RING) return 0;
@@ -134,9 +131,9 @@ function lookBehind(position: u32, wanted: bool): u32 {
   return common;
 }
 
-/** How far back the diagonal pays, at most 64 bytes. */
+/** How far back the diagonal pays, at most LOOK_BACK bytes. */
 function reachBack(position: u32, there: u32): u32 {
-  const limit = min(min(position - oldest, there), <u32>64);
+  const limit = min(min(position - oldest, there), LOOK_BACK);
   if (exact) return matchBackward(target + position, source + there, limit);
   let score: i32 = 0;
   let best: i32 = 0;

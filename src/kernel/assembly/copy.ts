@@ -85,6 +85,5 @@ export function takeByteToCopy(best: u32): void {
   }
   set(costs, 0, costOf(0) + extraCost);
   advance(1);
-  const now = bestState();
-  lower(costOf(remember(now, 1)));
+  lower(costOf(remember(bestState(), 1)));
 }

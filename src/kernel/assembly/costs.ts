@@ -5,9 +5,10 @@
  * copies, so a byte that differs must be left out. Costs of bsdiff are those after compression, measured on
  * executables; those of VCDIFF are as RFC 3284 writes them.
  */
-/** More than any change, and 16 of them fit a number. */
+/** More than any change. */
 export const NEVER: i32 = 0x00400000;
 
+/** Of a byte that is the same as in the source, and of one that differs; a copy is never charged for either. */
 export let equalCost: i32;
 export let unequalCost: i32;
 export let extraCost: i32;
@@ -34,8 +35,6 @@ export function costsOfBsdiff(): void {
 
 export function costsOfVcdiff(): void {
   exact = true;
-  equalCost = 0;
-  unequalCost = NEVER;
   extraCost = 32;
   toExtraCost = 28;
   changeCost = 52;

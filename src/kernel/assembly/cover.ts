@@ -6,7 +6,15 @@
  * Unlike a greedy choice this leaves a diagonal only when all that follows pays for it.
  */
 import { takeByteToAdd, takeRunToAdd } from "./add";
-import { CANDIDATES_BYTES, lookAhead, nextBegin, openCandidates, scan, takeDiagonal } from "./candidates";
+import {
+  CANDIDATES_BYTES,
+  LOOK_BACK,
+  lookAhead,
+  nextBegin,
+  openCandidates,
+  scan,
+  takeDiagonal,
+} from "./candidates";
 import { takeByteToCopy, takeRunToCopy } from "./copy";
 import { costsOfBsdiff, costsOfVcdiff, exact } from "./costs";
 import { matchForward } from "./match";
@@ -31,8 +39,6 @@ export const COVER_WORK_BYTES: usize = CANDIDATES_BYTES + STATES_BYTES;
 export const MORE: u32 = 0xffffffff;
 /** So much of the target must be known beyond what is decided, or all of it. */
 const LOOK_AHEAD: u32 = 1 << 16;
-/** The farthest that a candidate is followed back. */
-const LOOK_BACK: u32 = 64;
 
 /** What the costs are; before openSearch, which asks for the shortest match that counts. */
 export function choosePurpose(forVcdiff: bool): void {

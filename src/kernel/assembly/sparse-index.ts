@@ -56,8 +56,8 @@ export function sparseIndex(
 }
 
 /**
- * Of a long loop so many bytes at once: an engine exchanges slow code for fast code when a function is
- * called again, and never while it runs.
+ * Of a long loop so many places at once, a multiple of every stride: an engine exchanges slow code for fast
+ * code when a function is called again, and never while it runs.
  */
 export const PORTION: u32 = 1 << 18;
 

@@ -26,7 +26,7 @@ let pairs: usize = 0;
 let samples: usize = 0;
 let filter: usize = 0;
 let filterShift: u64 = 0;
-/** How many first bytes the filter knows, as what a number of eight bytes is shifted by. */
+/** What a number of eight bytes is shifted by so that the `shortest` first ones stay. */
 let keyShift: u64 = 0;
 /** How far apart the indexed places of the source are. */
 export let stride: u32 = 1;

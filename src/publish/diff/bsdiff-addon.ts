@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ThemisError } from "../../base/error.ts";
-import { mebibytes } from "./covers.ts";
+import { mebibytes, overLimit } from "./memory-limit.ts";
 
 export type AddonJob = {
   readonly sourcePath: string;
@@ -28,11 +28,7 @@ export async function createByAddon({ sourcePath, targetPath, memoryLimit }: Add
   const sourceSize = (await stat(sourcePath)).size;
   const needed = SOURCE_COPIES * sourceSize + (await stat(targetPath)).size;
   if (memoryLimit !== undefined && needed > memoryLimit) {
-    throw new ThemisError(
-      "DIFF_TOO_LARGE",
-      "failed",
-      `bsdiff-node takes ${mebibytes(needed)} of memory, more than the ${mebibytes(memoryLimit)} allowed`,
-    );
+    throw overLimit(`bsdiff-node takes ${mebibytes(needed)} of memory`, memoryLimit);
   }
   if (sourceSize === 0) {
     throw new ThemisError("DIFF_FAILED", "failed", "bsdiff makes no patch from an empty file");

@@ -1,18 +1,16 @@
 /**
  * Which part of the source stands behind each byte of the target, in the memory that is allowed.
  *
- *   the whole source, every 2nd byte indexed    about 3.5 bytes of memory for each of its bytes
- *   every 4th, 8th, 16th                        2.3, 1.6, 1.3
+ *   the whole source, every 2nd byte indexed    about 4 bytes of memory for each of its bytes
+ *   every 4th, 8th, 16th                        2.5, 1.7, 1.4
  *   windows of the source                       as much as there is, where even that is too much
  *
  * A window of the target is compared with the part of the source that stands where it stands in
  * proportion, and as much before and behind as fits: a file that large is a disk image or an archive, whose
  * parts keep their order.
  */
-import type { ByteSource } from "../../base/byte-source.ts";
-import { partOf } from "../../base/byte-source.ts";
-import { ThemisError } from "../../base/error.ts";
-import { NO_SOURCE, type Segments } from "../../format/delta/segments.ts";
+import { type ByteSource, partOf } from "../../base/byte-source.ts";
+import { NO_SOURCE } from "../../format/delta/segments.ts";
 import {
   CoverKernel,
   type CoverPurpose,
@@ -20,6 +18,7 @@ import {
   MAX_KERNEL_BYTES,
   windowBytes,
 } from "../../kernel/kernel.ts";
+import { mebibytes, overLimit } from "./memory-limit.ts";
 
 const STRIDES = [2, 4, 8, 16] as const;
 /** In windows: what a smaller stride would find more costs more than a larger window finds. */
@@ -28,7 +27,7 @@ const WINDOW_STRIDE = 4;
 const LEAST_SOURCE_WINDOW = 8 * 2 ** 20;
 /** What the kernel says of a place without a source. */
 const NOWHERE = 0xffffffff;
-/** Places in the kernel are 32-bit numbers, of the source and the target together. */
+/** Places in the kernel are 32-bit numbers, of both together; memory ends before the source has 3 GiB. */
 const MAX_TARGET_WINDOW = 2 ** 30;
 
 export type CoverPlan = {
@@ -73,11 +72,7 @@ export function planCovers(sizes: CoverSizes, memoryLimit: number): CoverPlan {
     if (windowed.memoryBytes <= limit) return windowed;
   }
   const needed = plan(WINDOW_STRIDE, least, Math.min(wholeTarget, windowBytes())).memoryBytes;
-  throw new ThemisError(
-    "DIFF_TOO_LARGE",
-    "failed",
-    `it takes ${mebibytes(needed)} of memory at the least, more than the ${mebibytes(limit)} allowed`,
-  );
+  throw overLimit(`it takes ${mebibytes(needed)} of memory at the least`, limit);
 }
 
 /** @throws ThemisError DIFF_TOO_LARGE */
@@ -86,7 +81,7 @@ export function* findCovers(
   target: ByteSource,
   purpose: CoverPurpose,
   plan: CoverPlan,
-): Segments & Generator<Float64Array> {
+): Generator<Float64Array> {
   const { stride, sourceWindow, targetWindow } = plan;
   const kernel = new CoverKernel({
     sourceSize: sourceWindow,
@@ -149,8 +144,4 @@ function inWhole(
 function placeOf(middle: number, sourceSize: number, targetSize: number, window: number): number {
   const wanted = Math.round((middle / targetSize) * sourceSize - window / 2);
   return Math.max(0, Math.min(sourceSize - window, wanted));
-}
-
-export function mebibytes(bytes: number): string {
-  return `${Math.ceil(bytes / 2 ** 20)} MiB`;
 }

@@ -5,8 +5,7 @@
  * both files, a chain table with a cell for each of their bytes and a hash table of half as many reach
  * everything. zstd keeps each table twice, once for the dictionary and once for the target.
  */
-import { ThemisError } from "../../base/error.ts";
-import { mebibytes } from "./covers.ts";
+import { mebibytes, overLimit, tooLarge } from "./memory-limit.ts";
 
 /** Level 19 takes about a second a MiB: beyond this, level 9, a twelfth of that. */
 const SLOW_BYTES = 512 * 2 ** 20;
@@ -55,11 +54,5 @@ export function planZstdTables(
     const tables = plan(chainLog);
     if (tables.memoryBytes <= memoryLimit) return tables;
   }
-  throw tooLarge(
-    `it takes ${mebibytes(plan(least).memoryBytes)} of memory at the least, more than the ${mebibytes(memoryLimit)} allowed`,
-  );
-}
-
-function tooLarge(why: string): ThemisError {
-  return new ThemisError("DIFF_TOO_LARGE", "failed", why);
+  throw overLimit(`it takes ${mebibytes(plan(least).memoryBytes)} of memory at the least`, memoryLimit);
 }
