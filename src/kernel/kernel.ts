@@ -222,19 +222,32 @@ export function suffixArray(text: Uint8Array): Uint32Array {
   return new Uint32Array(memory.buffer, at.suffixes, text.length).slice();
 }
 
+function bzip2Layout(streams: number) {
+  const { suffixWork, bzip2Shared, bzip2Encoder } = workSizes();
+  const layout = new Layout();
+  return {
+    work: layout.take(suffixWork),
+    shared: layout.take(bzip2Shared),
+    encoders: Array.from({ length: streams }, () => layout.take(bzip2Encoder)),
+    bytes: layout.bytes,
+  };
+}
+
+/** What Bzip2Kernel will take, in bytes. */
+export function bzip2Memory(streams: number): number {
+  return bzip2Layout(streams).bytes;
+}
+
 /** Writes bzip2, as many streams at once as it was made for. */
 export class Bzip2Kernel {
   readonly #exports: Exports;
   readonly #memory: WebAssembly.Memory;
-  readonly #encoders: number[] = [];
+  readonly #encoders: number[];
 
   constructor(streams: number) {
-    const { suffixWork, bzip2Shared, bzip2Encoder } = workSizes();
-    const layout = new Layout();
-    const work = layout.take(suffixWork);
-    const shared = layout.take(bzip2Shared);
-    for (let i = 0; i < streams; i++) this.#encoders.push(layout.take(bzip2Encoder));
-    const { memory, exports } = instantiate(Math.ceil(layout.bytes / PAGE_BYTES));
+    const { work, shared, encoders, bytes } = bzip2Layout(streams);
+    this.#encoders = encoders;
+    const { memory, exports } = instantiate(Math.ceil(bytes / PAGE_BYTES));
     this.#memory = memory;
     this.#exports = exports;
     exports.openBzip2Work(shared, work);

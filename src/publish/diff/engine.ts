@@ -10,7 +10,7 @@ import { constants, zstdCompress } from "node:zlib";
 import { type ByteSource, openFileSource } from "../../base/byte-source.ts";
 import { systemCode, ThemisError } from "../../base/error.ts";
 import type { Container } from "../../format/delta/bsdiff/container.ts";
-import { writeBsdiff } from "../../format/delta/bsdiff/write.ts";
+import { bsdiffWriterMemory, writeBsdiff } from "../../format/delta/bsdiff/write.ts";
 import { checkLength, PatchTooLong } from "../../format/delta/patch-limit.ts";
 import type { Segments } from "../../format/delta/segments.ts";
 import { writeVcdiff } from "../../format/delta/vcdiff/write.ts";
@@ -60,8 +60,7 @@ function createBsdiff(job: PatchJob): Uint8Array {
     writeBsdiff({
       source,
       target,
-      // Brotli holds what it compresses.
-      segments: coversOf(job, source, target, "add", container === "bsdf2" ? 2 * target.size : 0),
+      segments: coversOf(job, source, target, "add", bsdiffWriterMemory(container, target.size)),
       container,
       maxBytes: job.maxBytes,
     }),
@@ -74,7 +73,7 @@ function createVcdiff(job: PatchJob): Uint8Array {
     for (const piece of writeVcdiff({
       sourceSize: source.size,
       target,
-      segments: coversOf(job, source, target, "copy", windowBytes()),
+      segments: coversOf(job, source, target, "copy", Math.min(windowBytes(), target.size)),
       windowBytes: windowBytes(),
       maxBytes: job.maxBytes,
     })) {

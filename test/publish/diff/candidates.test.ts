@@ -155,6 +155,19 @@ describe("what a device may spend", () => {
   });
 });
 
+it("the memory of a patch counts what its writer holds", async () => {
+  // bzip2 takes its blocks whatever the size of the file; VCDIFF holds no more than this small target.
+  const { winner, candidates } = await pool.diff(
+    job(["BSDIFF", "VCDIFF"], { options: { memoryLimit: 14_000_000 } }),
+  );
+  expect(candidates[0]).toMatchObject({
+    algorithm: "BSDIFF",
+    outcome: "failed",
+    note: expect.stringMatching(/memory/),
+  });
+  expect(winner!.algorithm).toBe("VCDIFF");
+});
+
 it("a candidate that cannot be made costs itself, and says why without a path of this machine", async () => {
   const { winner, candidates } = await pool.diff(
     job(["BSDIFF", "ZSTD_DICT"], { options: { memoryLimit: 3_500_000 } }),

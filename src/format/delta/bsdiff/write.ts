@@ -7,7 +7,7 @@
  */
 import { brotliCompressSync, constants } from "node:zlib";
 import type { ByteSource } from "../../../base/byte-source.ts";
-import { Bzip2Kernel } from "../../../kernel/kernel.ts";
+import { Bzip2Kernel, bzip2Memory } from "../../../kernel/kernel.ts";
 import { Bzip2Encoder } from "../bzip2/encode.ts";
 import { checkLength } from "../patch-limit.ts";
 import { NO_SOURCE, type Segments } from "../segments.ts";
@@ -34,10 +34,19 @@ type Triple = { source: number; add: number; copy: number; readonly target: numb
 
 const CHUNK_BYTES = 256 * 1024;
 
+/** What writing takes besides the patch, in bytes: bzip2 works on blocks, Brotli holds what it compresses. */
+export function bsdiffWriterMemory(container: Container, targetSize: number): number {
+  return container === "bsdf2" ? 2 * targetSize : bzip2Memory(bzip2Streams(container));
+}
+
+function bzip2Streams(container: Container): number {
+  return container === "endsley" ? 1 : 3;
+}
+
 /** @throws PatchTooLong */
 export function writeBsdiff(parts: BsdiffParts): Uint8Array {
   const { source, target, segments, container, maxBytes } = parts;
-  const bzip2 = container === "bsdf2" ? undefined : new Bzip2Kernel(container === "endsley" ? 1 : 3);
+  const bzip2 = container === "bsdf2" ? undefined : new Bzip2Kernel(bzip2Streams(container));
   const compressor = (): Compress => (bzip2 ? new Bzip2Encoder(bzip2) : new BrotliWriter());
   if (container === "endsley") {
     const all = compressor();
