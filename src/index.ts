@@ -27,7 +27,7 @@ export {
 export { type BuildResult, build } from "./publish/build.ts";
 export type { BuildRequest } from "./publish/build-request.ts";
 export { checkPacks, type OpenBundle, openBundle } from "./publish/bundle.ts";
-export type { Candidate } from "./publish/diff/diff-pool.ts";
+export type { Candidate } from "./publish/diff/diff-file.ts";
 export type { GeneratedPatch, GenerateRequest } from "./publish/diff/generate.ts";
 export { openSigner, signManifest } from "./publish/sign/sign.ts";
 export { publishToFolder } from "./publish/upload/folder-page.ts";

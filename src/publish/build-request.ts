@@ -1,6 +1,6 @@
 /** What a build is asked, and how it tells where it is. */
 import type { Algorithm } from "../format/manifest/delta-manifest.ts";
-import type { DiffOptions } from "./diff/diff-pool.ts";
+import type { DiffOptions } from "./diff/diff-file.ts";
 import type { ReleaseFacts } from "./release.ts";
 import type { Tree } from "./tree.ts";
 

@@ -20,7 +20,7 @@ import {
 import type { DeltaManifestReference } from "../format/manifest/manifest.ts";
 import type { OpenBundle } from "./bundle.ts";
 import { describeCandidate } from "./diff/candidates.ts";
-import type { Budget, Candidate, DiffResult } from "./diff/diff-pool.ts";
+import type { Budget, Candidate, DiffResult } from "./diff/diff-file.ts";
 import type { ChosenSource } from "./sources.ts";
 
 export type DeltaOutcome = {

@@ -3,7 +3,7 @@ import { isSha256 } from "../../base/digest.ts";
 import { ThemisError } from "../../base/error.ts";
 import { DeltaUpdateEngine } from "../../fetch/delta-update-engine.ts";
 import { recognisePatch } from "../../format/delta/algorithm.ts";
-import type { Candidate } from "../../publish/diff/diff-pool.ts";
+import type { Candidate } from "../../publish/diff/diff-file.ts";
 import { command, type Tools, wholeNumber } from "../program.ts";
 import { openInput } from "../read-input.ts";
 import { parseBytes, saved, size, table } from "../units.ts";
@@ -12,6 +12,8 @@ import { type DiffFlags, parseDiffOptions, withDiffOptions } from "./diff-option
 
 /** No asset is larger. */
 const MAX_SIZE = 2 ** 31 - 1;
+/** Of source and target: their kernels are done before anybody would have pressed Ctrl-C twice. */
+const MAX_BLOCKING_BYTES = 48 * 2 ** 20;
 
 export function deltaCommand(tools: Tools): Command {
   const delta = command("delta", "make, apply, verify and look at single patches");
@@ -33,7 +35,7 @@ function createCommand({ say, signal }: Tools): Command {
     .option("--algorithm <name>", "auto, bsdiff, vcdiff or zstd-dict", "auto")
     .action(
       async (source: string, target: string, patch: string, options: DiffFlags & { algorithm: string }) => {
-        for (const path of [source, target]) openInput(path).close();
+        const bytes = [source, target].reduce((sum, path) => sum + sizeOf(path), 0);
         const { generatePatch } = await import("../../publish/diff/generate.ts");
         const made = await generatePatch({
           source,
@@ -41,6 +43,7 @@ function createCommand({ say, signal }: Tools): Command {
           patch,
           algorithms: parseAlgorithms(options.algorithm),
           options: parseDiffOptions(options),
+          thread: bytes <= MAX_BLOCKING_BYTES ? "this" : "own",
           signal,
         });
         const { algorithm, patchBytes, targetBytes, applyMemory, candidates } = made;
@@ -53,6 +56,12 @@ function createCommand({ say, signal }: Tools): Command {
         );
       },
     );
+}
+
+function sizeOf(path: string): number {
+  const file = openInput(path);
+  file.close();
+  return file.size;
 }
 
 function candidateTable(candidates: readonly Candidate[]): string {
@@ -70,7 +79,7 @@ function applyCommand({ say, signal }: Tools): Command {
   return withExpectation(
     command("apply", "rebuild a file from its source and a patch", [
       "themis-bundle delta apply app-1.4 app.patch app-1.5",
-      "themis-bundle delta apply app-1.4 app.patch app-1.5 --sha256 4ce0…",
+      "themis-bundle delta apply app-1.4 app.patch app-1.5 --source-sha256 9f1c… --sha256 4ce0…",
     ])
       .argument("<source>", "the old file")
       .argument("<patch>", "the patch")
@@ -81,6 +90,7 @@ function applyCommand({ say, signal }: Tools): Command {
       source,
       patch,
       target,
+      sourceSha256: options.sourceSha256,
       sha256: options.sha256,
       maxBytes: options.maxSize,
       signal,
@@ -116,6 +126,7 @@ function verifyCommand({ say, signal }: Tools): Command {
         source,
         patch,
         target,
+        sourceSha256: options.sourceSha256,
         sha256,
         maxBytes,
         signal,
@@ -144,11 +155,17 @@ function infoCommand({ say }: Tools): Command {
     });
 }
 
-type Expectation = { readonly sha256?: string; readonly maxSize: number; readonly applyMemory?: string };
+type Expectation = {
+  readonly sha256?: string;
+  readonly sourceSha256?: string;
+  readonly maxSize: number;
+  readonly applyMemory?: string;
+};
 
 function withExpectation(made: Command): Command {
   return made
-    .option("--sha256 <digest>", "refuse any other result", parseDigest)
+    .option("--sha256 <digest>", "refuse any other result", digest("--sha256"))
+    .option("--source-sha256 <digest>", "refuse any other source", digest("--source-sha256"))
     .option("--max-size <bytes>", "refuse a larger result", wholeNumber("--max-size", 0, MAX_SIZE), MAX_SIZE)
     .option("--apply-memory <size>", "refuse a patch that needs more, such as 96M (default: all)");
 }
@@ -158,7 +175,9 @@ function parseBound({ applyMemory }: Expectation): { readonly applyMemory?: numb
 }
 
 /** @throws ThemisError USAGE */
-function parseDigest(text: string): string {
-  if (isSha256(text.toLowerCase())) return text.toLowerCase();
-  throw new ThemisError("USAGE", "usage", `--sha256 takes 64 hex digits, not ${JSON.stringify(text)}`);
+function digest(option: string): (text: string) => string {
+  return (text) => {
+    if (isSha256(text.toLowerCase())) return text.toLowerCase();
+    throw new ThemisError("USAGE", "usage", `${option} takes 64 hex digits, not ${JSON.stringify(text)}`);
+  };
 }

@@ -2,7 +2,7 @@
 import { type Command, Option } from "commander";
 import { ThemisError } from "../../base/error.ts";
 import type { Container } from "../../format/delta/bsdiff/container.ts";
-import type { DiffOptions } from "../../publish/diff/diff-pool.ts";
+import type { DiffOptions } from "../../publish/diff/diff-file.ts";
 import type { BsdiffEngine } from "../../publish/diff/engine.ts";
 import { parseBytes } from "../units.ts";
 

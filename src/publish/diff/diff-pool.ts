@@ -1,9 +1,8 @@
 /** A bounded pool of diff workers. A worker that dies fails its own job and is replaced; nothing ever hangs. */
 import { Worker } from "node:worker_threads";
 import { ThemisError } from "../../base/error.ts";
-import type { Candidate, DiffAnswer, DiffJob, DiffResult } from "./diff-worker.ts";
-
-export type { Budget, Candidate, DiffJob, DiffOptions, DiffResult } from "./diff-worker.ts";
+import type { Candidate, DiffJob, DiffResult } from "./diff-file.ts";
+import type { DiffAnswer } from "./diff-worker.ts";
 
 type Waiting = {
   readonly job: DiffJob;

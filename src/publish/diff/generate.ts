@@ -5,7 +5,8 @@ import { sha256 } from "../../base/digest.ts";
 import { ThemisError } from "../../base/error.ts";
 import type { Algorithm } from "../../format/manifest/delta-manifest.ts";
 import { ALL_ALGORITHMS, describeCandidate } from "./candidates.ts";
-import { type Candidate, type DiffOptions, DiffPool } from "./diff-pool.ts";
+import { type Candidate, type DiffJob, type DiffOptions, type DiffResult, diffFile } from "./diff-file.ts";
+import { DiffPool } from "./diff-pool.ts";
 
 export type GenerateRequest = {
   /** The old file. */
@@ -20,6 +21,11 @@ export type GenerateRequest = {
   readonly options?: DiffOptions;
   /** Only a patch of at most so many bytes is of use; default: any. */
   readonly maxBytes?: number;
+  /**
+   * "own" (default): a thread of its own, ended by the signal. "this": the caller's, which is blocked for long
+   * and hears the signal between candidates only; it saves a thread's start, 150 ms of CPU and 20 MiB.
+   */
+  readonly thread?: "own" | "this";
   readonly signal?: AbortSignal;
   /** After each candidate. */
   readonly progress?: (event: {
@@ -47,41 +53,56 @@ export type GeneratedPatch = {
 
 /** @throws ThemisError DELTA_NONE when no candidate came through; DIFF_FAILED; the system's errors; the signal's reason */
 export async function generatePatch(request: GenerateRequest): Promise<GeneratedPatch> {
-  const { source, target, patch, algorithms = ALL_ALGORITHMS, options = {}, maxBytes, signal } = request;
+  const { source, target, patch, algorithms = ALL_ALGORITHMS, options = {}, maxBytes } = request;
   const [sourceBytes, targetBytes] = [sizeOf(source), sizeOf(target)];
+  let done = 0;
+  const { winner, candidates, ...digests } = await diffOnce(
+    {
+      sourcePath: source,
+      targetPath: target,
+      algorithms: [...algorithms],
+      options,
+      ...(maxBytes !== undefined && { wholeBytes: maxBytes + 1 }),
+    },
+    request,
+    () => request.progress?.({ phase: "generating", done: ++done, total: algorithms.length }),
+  );
+  if (!winner) {
+    throw new ThemisError(
+      "DELTA_NONE",
+      "failed",
+      `no patch was made: ${candidates.map(describeCandidate).join("; ")}`,
+      { facts: { candidates } },
+    );
+  }
+  await writeFileAtomically(patch, winner.patch);
+  return {
+    algorithm: winner.algorithm,
+    sourceBytes,
+    targetBytes,
+    ...digests,
+    patchBytes: winner.patch.length,
+    patchSha256: sha256(winner.patch),
+    applyMemory: winner.cost.memoryBytes,
+    applySeconds: winner.cost.seconds,
+    candidates,
+  };
+}
+
+async function diffOnce(
+  job: DiffJob,
+  { thread, signal }: Pick<GenerateRequest, "thread" | "signal">,
+  tried: () => void,
+): Promise<DiffResult> {
+  if (thread === "this") {
+    return diffFile(job, () => {
+      tried();
+      signal?.throwIfAborted();
+    });
+  }
   const pool = new DiffPool({ jobs: 1, ...(signal && { signal }) });
   try {
-    let done = 0;
-    const { winner, candidates, ...digests } = await pool.diff(
-      {
-        sourcePath: source,
-        targetPath: target,
-        algorithms: [...algorithms],
-        options,
-        ...(maxBytes !== undefined && { wholeBytes: maxBytes + 1 }),
-      },
-      () => request.progress?.({ phase: "generating", done: ++done, total: algorithms.length }),
-    );
-    if (!winner) {
-      throw new ThemisError(
-        "DELTA_NONE",
-        "failed",
-        `no patch was made: ${candidates.map(describeCandidate).join("; ")}`,
-        { facts: { candidates } },
-      );
-    }
-    await writeFileAtomically(patch, winner.patch);
-    return {
-      algorithm: winner.algorithm,
-      sourceBytes,
-      targetBytes,
-      ...digests,
-      patchBytes: winner.patch.length,
-      patchSha256: sha256(winner.patch),
-      applyMemory: winner.cost.memoryBytes,
-      applySeconds: winner.cost.seconds,
-      candidates,
-    };
+    return await pool.diff(job, tried);
   } finally {
     await pool.close();
   }

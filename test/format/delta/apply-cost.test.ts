@@ -10,7 +10,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { memorySource } from "../../../src/base/byte-source.ts";
 import { recognisePatch } from "../../../src/format/delta/algorithm.ts";
 import { applyCost, leastApplyMemory } from "../../../src/format/delta/apply-cost.ts";
-import { type DiffOptions, DiffPool } from "../../../src/publish/diff/diff-pool.ts";
+import type { DiffOptions } from "../../../src/publish/diff/diff-file.ts";
+import { DiffPool } from "../../../src/publish/diff/diff-pool.ts";
 import { hasTool } from "../../kit/tools.ts";
 import { noise } from "../../kit/world.ts";
 

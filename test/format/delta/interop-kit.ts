@@ -25,7 +25,8 @@ import { growingFileSource, memorySource, openFileSource } from "../../../src/ba
 import { applyPatch, recognisePatch } from "../../../src/format/delta/algorithm.ts";
 import { decodeBzip2 } from "../../../src/format/delta/bzip2/decode.ts";
 import type { Algorithm } from "../../../src/format/manifest/delta-manifest.ts";
-import { type DiffOptions, DiffPool } from "../../../src/publish/diff/diff-pool.ts";
+import type { DiffOptions } from "../../../src/publish/diff/diff-file.ts";
+import { DiffPool } from "../../../src/publish/diff/diff-pool.ts";
 
 export type Pair = { readonly source: string; readonly target: string };
 

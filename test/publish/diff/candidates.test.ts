@@ -8,7 +8,8 @@ import { writeBsdiff } from "../../../src/format/delta/bsdiff/write.ts";
 import { NO_SOURCE, type Segments } from "../../../src/format/delta/segments.ts";
 import { writeVcdiff } from "../../../src/format/delta/vcdiff/write.ts";
 import type { Algorithm } from "../../../src/format/manifest/delta-manifest.ts";
-import { type Budget, type DiffJob, DiffPool } from "../../../src/publish/diff/diff-pool.ts";
+import type { Budget, DiffJob } from "../../../src/publish/diff/diff-file.ts";
+import { DiffPool } from "../../../src/publish/diff/diff-pool.ts";
 import { noise } from "../../kit/world.ts";
 
 const MIB = 2 ** 20;
