@@ -22,8 +22,9 @@ type Exports = {
     stride: number,
     suffixes: number,
     search: number,
-    work: number,
   ) => void;
+  readonly foresee: (at: number, length: number) => void;
+  readonly indexSource: (work: number) => number;
   readonly openCover: (source: number, size: number, length: number, work: number) => void;
   readonly choosePurpose: (forVcdiff: boolean) => void;
   readonly provide: (at: number, first: number, end: number) => void;
@@ -168,12 +169,24 @@ export class CoverKernel {
     this.source = new Uint8Array(this.#memory.buffer, this.#at.source, shape.sourceSize);
   }
 
-  /** Sorts the source, once it is filled. */
-  index(): void {
+  /**
+   * Sorts the source, once it is filled.
+   *
+   * @param target what it will be compared with: what of it the source has as it is, in long runs, need not be
+   *   found in every way, and costs little. Read once, from front to back.
+   * @returns how many places of the source are indexed
+   */
+  index(target?: ByteSource): number {
     const { sourceSize, stride, purpose } = this.#shape;
-    const { source, suffixes, search, work } = this.#at;
+    const { source, suffixes, search, work, target: place, held } = this.#at;
     this.#exports.choosePurpose(purpose === "copy");
-    this.#exports.openSearch(source, sourceSize, stride, suffixes, search, work);
+    this.#exports.openSearch(source, sourceSize, stride, suffixes, search);
+    for (let at = 0; target && at < target.size; at += held) {
+      const part = new Uint8Array(this.#memory.buffer, place, Math.min(held, target.size - at));
+      target.read(at, part);
+      this.#exports.foresee(place, part.length);
+    }
+    return this.#exports.indexSource(work) >>> 0;
   }
 
   /**

@@ -20,4 +20,4 @@ export { moveToFront, putGroup } from "./bzip2/encode";
 export { ENCODER_BYTES, INPUT_BYTES, SHARED_BYTES } from "./bzip2/encoder";
 export { selectTable } from "./bzip2/tables";
 export { SUFFIX_WORK_BYTES, suffixArray } from "./suffix-array";
-export { openSearch, searchBytes } from "./suffix-search";
+export { foresee, indexSource, openSearch, searchBytes } from "./suffix-search";

@@ -1,5 +1,6 @@
 /**
- * The suffixes that begin at every `stride`-th byte of a text, in the order of their first 128 bytes.
+ * The suffixes that begin at every `stride`-th byte of a text, in the order of their first 128 bytes; of
+ * settled blocks (settled.ts) far fewer.
  *
  *   stride 2, banana  ->  0 4 2        ba…, na, nana
  *
@@ -13,9 +14,12 @@
  * more than the 21 steps. Time is linear in the text but for the logarithm of a group's size.
  */
 import { get, set } from "./cells";
+import { PORTION } from "./portion";
+import { BLOCK_LOG, strideAt } from "./settled";
 import { CACHED, middle, sortNumbers } from "./sort";
 
 const KEY_BYTES: u32 = 6;
+const BLOCK: u32 = 1 << BLOCK_LOG;
 export const DEPTH: u32 = 128;
 /** The first two bytes choose the bucket. */
 const BUCKETS: u32 = 65536;
@@ -33,7 +37,10 @@ let copies: usize = 0;
 /** Where the group that is in the cache begins. */
 let base: u32 = 0;
 
-/** Fills `suffixesAt` with ceil(size / stride) places, and `pairs`; zeros stand behind the text. */
+/**
+ * Fills `suffixesAt` with at most ceil(size / stride) places, and `pairs`; the result is how many.
+ * Zeros stand behind the text, and its settled blocks are known.
+ */
 export function sparseIndex(
   textAt: usize,
   size: u32,
@@ -41,7 +48,7 @@ export function sparseIndex(
   suffixesAt: usize,
   pairs: usize,
   work: usize,
-): void {
+): u32 {
   text = textAt;
   length = size;
   suffixes = suffixesAt;
@@ -53,20 +60,15 @@ export function sparseIndex(
     const last = get(pairs, pair + 1);
     if (last - first > 1) sortGroup(first, last, 2);
   }
+  return get(pairs, BUCKETS);
 }
-
-/**
- * Of a long loop so many places at once, a multiple of every stride: an engine exchanges slow code for fast
- * code when a function is called again, and never while it runs.
- */
-export const PORTION: u32 = 1 << 18;
 
 /** Counting sort by the first two bytes; the end of each bucket travels down to its start. */
 function distribute(stride: u32, pairs: usize): void {
   memory.fill(pairs, 0, PAIRS_BYTES);
   if (length == 0) return;
   for (let first: u32 = 0; first < length; first += PORTION) {
-    countPairs(first, min(PORTION, length - first), stride, pairs);
+    countPairs(first, first + min(PORTION, length - first), stride, pairs);
   }
   let sum: u32 = 0;
   for (let pair: u32 = 0; pair <= BUCKETS; pair++) {
@@ -76,23 +78,31 @@ function distribute(stride: u32, pairs: usize): void {
   // From the last portion to the first, so that a bucket is in the order of the text.
   for (let portion = (length - 1) / PORTION + 1; portion > 0; portion--) {
     const first = (portion - 1) * PORTION;
-    placeSuffixes(first, min(PORTION, length - first), stride, pairs);
+    placeSuffixes(first, first + min(PORTION, length - first), stride, pairs);
   }
 }
 
-function countPairs(first: u32, size: u32, stride: u32, pairs: usize): void {
-  for (let i: u32 = 0; i < size; i += stride) {
-    const pair = pairAt(first + i);
-    set(pairs, pair, get(pairs, pair) + 1);
+function countPairs(first: u32, end: u32, stride: u32, pairs: usize): void {
+  for (let block = first; block < end; block += BLOCK) {
+    const step = strideAt(block, stride);
+    const blockEnd = min(block + BLOCK, end);
+    for (let i = block; i < blockEnd; i += step) {
+      const pair = pairAt(i);
+      set(pairs, pair, get(pairs, pair) + 1);
+    }
   }
 }
 
-function placeSuffixes(first: u32, size: u32, stride: u32, pairs: usize): void {
-  for (let i: i32 = ((size - 1) / stride) * stride; i >= 0; i -= <i32>stride) {
-    const pair = pairAt(first + i);
-    const slot = get(pairs, pair) - 1;
-    set(pairs, pair, slot);
-    set(suffixes, slot, first + i);
+function placeSuffixes(first: u32, end: u32, stride: u32, pairs: usize): void {
+  for (let block = (end - 1) & ~(BLOCK - 1); ; block -= BLOCK) {
+    const step = strideAt(block, stride);
+    for (let i = <i32>((min(BLOCK, end - block) - 1) / step * step); i >= 0; i -= <i32>step) {
+      const pair = pairAt(block + i);
+      const slot = get(pairs, pair) - 1;
+      set(pairs, pair, slot);
+      set(suffixes, slot, block + i);
+    }
+    if (block == first) return;
   }
 }
 

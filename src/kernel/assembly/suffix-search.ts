@@ -10,7 +10,9 @@
 import { get } from "./cells";
 import { minMatch } from "./costs";
 import { matchForward } from "./match";
-import { DEPTH, PAIRS_BYTES, PORTION, sparseIndex } from "./sparse-index";
+import { PORTION } from "./portion";
+import { BLOCK_LOG, openSettled, settle, strideAt } from "./settled";
+import { DEPTH, PAIRS_BYTES, sparseIndex } from "./sparse-index";
 
 const SAMPLE_LOG: u32 = 3;
 /** Bits of the filter for each suffix, as a power of two. */
@@ -51,14 +53,13 @@ export function searchBytes(size: u32, stride: u32): f64 {
   return <f64>(PAIRS_BYTES + 4) + <f64>samplesBytes(count) + <f64>(1 << (filterLog(count) - 3));
 }
 
-/** Sorts the source. A match that counts is found from the first indexed place in it on. */
+/** Before a source that stands at `sourceAt` is sorted. */
 export function openSearch(
   sourceAt: usize,
   size: u32,
   indexStride: u32,
   suffixesAt: usize,
   searchAt: usize,
-  work: usize,
 ): void {
   source = sourceAt;
   sourceSize = size;
@@ -66,16 +67,29 @@ export function openSearch(
   suffixes = suffixesAt;
   pairs = searchAt;
   samples = pairs + PAIRS_BYTES + 4;
-  const count = countOf(size, stride);
-  filter = samples + samplesBytes(count);
-  sparseIndex(source, size, stride, suffixes, pairs, work);
-  const bits = filterLog(count);
+  filter = samples + samplesBytes(countOf(size, stride));
+  // Room that is not in use before the source is sorted.
+  openSettled(source, size, samples);
+}
+
+/** What part of the target stands at `place`: of what it has as it is, less is indexed. */
+export function foresee(place: usize, length: u32): void {
+  settle(place, length, suffixes);
+}
+
+/** Sorts the source; the result is how many places were indexed. A match that counts is found from the first one in it on. */
+export function indexSource(work: usize): u32 {
+  const count = sparseIndex(source, sourceSize, stride, suffixes, pairs, work);
+  const bits = filterLog(countOf(sourceSize, stride));
   filterShift = 64 - <u64>bits;
   shortest = min(<u32>8, max(<u32>4, minMatch + 1 - stride));
   keyShift = 64 - 8 * <u64>shortest;
   memory.fill(filter, 0, <usize>1 << (bits - 3));
+  for (let first: u32 = 0; first < sourceSize; first += PORTION) {
+    note(first, first + min(PORTION, sourceSize - first));
+  }
   for (let first: u32 = 0; first < count; first += PORTION) sample(first, min(first + PORTION, count));
-  for (let first: u32 = 0; first < size; first += PORTION) note(first, min(first + PORTION, size));
+  return count;
 }
 
 function sample(first: u32, end: u32): void {
@@ -85,10 +99,14 @@ function sample(first: u32, end: u32): void {
 }
 
 function note(first: u32, end: u32): void {
-  for (let i = first; i < end; i += stride) {
-    const slot = slotOf(source + i);
-    const cell = filter + (slot >> 3);
-    store<u8>(cell, load<u8>(cell) | (<u8>1 << <u8>(slot & 7)));
+  for (let block = first; block < end; block += 1 << BLOCK_LOG) {
+    const step = strideAt(block, stride);
+    const blockEnd = min(block + (1 << BLOCK_LOG), end);
+    for (let i = block; i < blockEnd; i += step) {
+      const slot = slotOf(source + i);
+      const cell = filter + (slot >> 3);
+      store<u8>(cell, load<u8>(cell) | (<u8>1 << <u8>(slot & 7)));
+    }
   }
 }
 

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { memorySource } from "../../../src/base/byte-source.ts";
 import { NO_SOURCE } from "../../../src/format/delta/segments.ts";
-import { type CoverPurpose, MAX_KERNEL_BYTES, windowBytes } from "../../../src/kernel/kernel.ts";
+import { CoverKernel, type CoverPurpose, MAX_KERNEL_BYTES, windowBytes } from "../../../src/kernel/kernel.ts";
 import { type CoverPlan, type CoverSizes, findCovers, planCovers } from "../../../src/publish/diff/covers.ts";
 import { hostile } from "../../kernel/hostile-texts.ts";
 import { noise } from "../../kit/world.ts";
@@ -87,6 +87,33 @@ describe("covers", () => {
       const { segments, bytesFromSource } = check(source, target, purpose, whole(source, target, 2));
       expect(segments).toBeLessThanOrEqual(6);
       expect(bytesFromSource).toBe(target.length - 1000);
+    }
+  });
+
+  it("cost what has changed: of what the target has as it is, few places are indexed", () => {
+    const source = noise(2 * MIB, 5);
+    const changed = Buffer.concat([source.subarray(0, MIB), noise(5000, 6), source.subarray(MIB + 5000)]);
+    const indexed = (target?: Uint8Array): number => {
+      const shape = { sourceSize: source.length, targetSize: changed.length, stride: 2 };
+      const kernel = new CoverKernel({ ...shape, purpose: "copy" });
+      kernel.source.set(source);
+      return kernel.index(target && memorySource(target));
+    };
+    expect(indexed()).toBe(MIB);
+    expect(indexed(noise(2 * MIB, 7))).toBe(MIB);
+    // One place of sixteen, and every second one of what was replaced and of the blocks that it begins and ends in.
+    expect(indexed(changed)).toBeLessThan((2 * MIB) / 16 + 6000 / 2);
+  });
+
+  it("find short copies of what stands in the target as it is besides", () => {
+    const source = noise(MIB, 8);
+    const copies = Array.from({ length: 500 }, (_, i) => source.subarray(i * 2003, i * 2003 + 120));
+    const target = Buffer.concat([source, ...copies]);
+    for (const purpose of purposes) {
+      const { segments, bytesFromSource } = check(source, target, purpose, whole(source, target, 2));
+      expect(segments).toBe(501);
+      // For "copy" the target has them as well.
+      expect(bytesFromSource).toBeGreaterThan(purpose === "add" ? target.length - 1 : MIB);
     }
   });
 
