@@ -12,8 +12,6 @@ export type Measured = {
   readonly chosen: string;
   /** Our BSDIFF40 patch applied with its streams unpacked beforehand: the same without bzip2. */
   readonly storedApply: Run;
-  /** SHA-256 of the source in a process of its own; `delta apply` itself hashes the target only. */
-  readonly sourceDigest: Run;
 };
 
 export type Bar = {
@@ -62,9 +60,9 @@ export function bars(all: readonly Measured[], nodeStart: Run): Bar[] {
     ratios(mine, theirs, ({ make }, ours) => make.peakMiB - (ours ? less : 0));
 
   const everyPair = (of: Value) => all.map((each) => ({ pair: each.pair, value: of(each) }));
-  /** Above Node's own start, with the digest of the source, in ms. */
+  /** Above Node's own start, in ms. */
   const applyMs = (run: (measured: Measured) => Run): Value => {
-    return (each) => 1000 * (run(each).cpuS + each.sourceDigest.cpuS - 2 * nodeStart.cpuS);
+    return (each) => 1000 * (run(each).cpuS - nodeStart.cpuS);
   };
   const applyCpu = (what: string, bar: number | undefined, run: (measured: Measured) => Run): Bar[] => {
     const ms = applyMs(run);

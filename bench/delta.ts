@@ -31,11 +31,6 @@ import { finish, writePart } from "./results.ts";
 import { storeStreams } from "./stored-streams.ts";
 
 const APPLY_TIMES = 3;
-/** In large reads, as `themis-fetch` hashes what it has. */
-const SHA256_SCRIPT = `
-const hash = require("node:crypto").createHash("sha256");
-require("node:fs").createReadStream(process.argv[1], { highWaterMark: 2 ** 20 })
-  .on("data", (bytes) => hash.update(bytes)).on("end", () => hash.digest());`;
 
 const words = process.argv.slice(3);
 const resume = words.includes("--resume");
@@ -91,7 +86,14 @@ function digestOfBuild(): string {
 async function measurePair(pair: Pair): Promise<Measured> {
   const largest = Math.max(statSync(pair.source).size, statSync(pair.target).size);
   const window = String(2 ** Math.max(20, Math.ceil(Math.log2(largest))));
-  const files: Files = { ...pair, patch: join(work, "patch"), out: join(work, "out"), window };
+  const files: Files = {
+    ...pair,
+    patch: join(work, "patch"),
+    out: join(work, "out"),
+    window,
+    sourceSha256: await sha256OfFile(pair.source),
+    targetSha256: await sha256OfFile(pair.target),
+  };
   const stored: Files = { ...files, patch: join(work, "stored") };
   const rows: Record<string, Row> = {};
   let chosen = "";
@@ -99,12 +101,12 @@ async function measurePair(pair: Pair): Promise<Measured> {
   for (const peer of installed) {
     rmSync(files.patch, { force: true });
     const make = await timed(peer.make(files), work);
-    const apply = await measureApply(peer, files, pair);
+    const apply = await measureApply(peer, files);
     const patchBytes = statSync(files.patch).size;
     rows[peer.name] = { patchBytes, make, apply };
     if (peer.name === OURS.bsdiff) {
       storeStreams(files.patch, stored.patch);
-      storedApply = await measureApply({ name: "stored streams", apply: applyOurs }, stored, pair);
+      storedApply = await measureApply({ name: "stored streams", apply: applyOurs }, stored);
     }
     if (peer.name === OURS.auto)
       chosen = Object.keys(rows).find((name) => rows[name]!.patchBytes === patchBytes) ?? "";
@@ -118,26 +120,16 @@ async function measurePair(pair: Pair): Promise<Measured> {
     rows,
     chosen: chosen.replace("ours ", ""),
     storedApply: storedApply!,
-    sourceDigest: await measureSourceDigest(pair),
   };
 }
 
-async function measureApply(
-  { name, apply }: Pick<Peer, "name" | "apply">,
-  files: Files,
-  pair: Pair,
-): Promise<Run> {
-  const wanted = await sha256OfFile(pair.target);
+async function measureApply({ name, apply }: Pick<Peer, "name" | "apply">, files: Files): Promise<Run> {
   const runs = await repeated(APPLY_TIMES, async () => {
     rmSync(files.out, { force: true });
     const run = await timed(apply(files), work);
-    if ((await sha256OfFile(files.out)) !== wanted) throw new Error(`${name} does not rebuild ${pair.name}`);
+    if ((await sha256OfFile(files.out)) !== files.targetSha256)
+      throw new Error(`${name} does not rebuild ${files.target}`);
     return run;
   });
   return bestOf(runs);
-}
-
-async function measureSourceDigest({ source }: Pair): Promise<Run> {
-  const command = [process.execPath, "-e", SHA256_SCRIPT, source];
-  return bestOf(await repeated(APPLY_TIMES, () => timed(command, work)));
 }

@@ -8,6 +8,9 @@ export type Files = {
   readonly out: string;
   /** A power of two that covers the larger file. */
   readonly window: string;
+  /** Digests in hex, as a signed manifest names them. */
+  readonly sourceSha256: string;
+  readonly targetSha256: string;
 };
 
 export type Peer = {
@@ -57,8 +60,9 @@ export const PEERS: readonly Peer[] = [
   },
 ];
 
-export function applyOurs({ source, patch, out }: Files): readonly string[] {
-  return delta("apply", source, patch, out);
+/** With both digests proven, as on a device; no peer does that. */
+export function applyOurs({ source, patch, out, sourceSha256, targetSha256 }: Files): readonly string[] {
+  return delta("apply", source, patch, out, "--source-sha256", sourceSha256, "--sha256", targetSha256);
 }
 
 function our(name: string, ...options: string[]): Peer {

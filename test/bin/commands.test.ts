@@ -1,6 +1,7 @@
 /** The commands as a person and a program meet them: help, words, streams, single patches. */
 import { execFileSync, spawnSync } from "node:child_process";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makePki, opensslSign } from "../kit/pki.ts";
@@ -343,6 +344,31 @@ describe("single patches", () => {
     expect((await verify("--sha256", "4ce0")).status).toBe(2);
     expect((await verify("--target", at("nowhere"))).status).toBe(2);
     expect(readdirSync(world.folder).sort()).toEqual(before);
+  });
+
+  it("apply and verify refuse another source before they read the patch; exit 4", async () => {
+    const [source, patch, out] = ["source", "patch", "out"].map((name) => world.at(`verified-${name}`));
+    const digest = createHash("sha256").update(readFileSync(source!)).digest("hex");
+    for (const [command, ...files] of [
+      ["verify", source!, patch!],
+      ["apply", source!, patch!, out!],
+    ] as const) {
+      const wrong = await run(
+        "themis-bundle",
+        "delta",
+        command,
+        ...files,
+        "--json",
+        "--source-sha256",
+        "0".repeat(64),
+      );
+      expect({ status: wrong.status, code: JSON.parse(wrong.stdout).error.code }).toEqual({
+        status: 4,
+        code: "SOURCE_DIGEST_MISMATCH",
+      });
+      expect(existsSync(out!)).toBe(false);
+      await ok("themis-bundle", "delta", command, ...files, "--source-sha256", digest.toUpperCase());
+    }
   });
 
   it("create keeps within what a device may spend, and says what came of each candidate", async () => {
