@@ -10,8 +10,9 @@ import { parseBytes, saved, size, table } from "../units.ts";
 import { parseAlgorithms } from "./algorithms.ts";
 import { type DiffFlags, parseDiffOptions, withDiffOptions } from "./diff-options.ts";
 
-/** No asset is larger. */
-const MAX_SIZE = 2 ** 31 - 1;
+/** No asset is larger, and no target of a bundle can be (MAX_TARGET_BYTES). */
+const DEFAULT_MAX_SIZE = 2 ** 31 - 1;
+const MAX_SIZE = 2 ** 40;
 /** Of source and target: their kernels are done before anybody would have pressed Ctrl-C twice. */
 const MAX_BLOCKING_BYTES = 48 * 2 ** 20;
 
@@ -166,7 +167,12 @@ function withExpectation(made: Command): Command {
   return made
     .option("--sha256 <digest>", "refuse any other result", digest("--sha256"))
     .option("--source-sha256 <digest>", "refuse any other source", digest("--source-sha256"))
-    .option("--max-size <bytes>", "refuse a larger result", wholeNumber("--max-size", 0, MAX_SIZE), MAX_SIZE)
+    .option(
+      "--max-size <bytes>",
+      "refuse a larger result",
+      wholeNumber("--max-size", 0, MAX_SIZE),
+      DEFAULT_MAX_SIZE,
+    )
     .option("--apply-memory <size>", "refuse a patch that needs more, such as 96M (default: all)");
 }
 

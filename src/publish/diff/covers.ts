@@ -89,15 +89,15 @@ export function* findCovers(
     stride,
     purpose,
   });
-  // An index that serves several parts of the target must not be made for the first one.
-  const isWhole = targetWindow >= target.size;
+  // An index of a window serves the parts of the target that stand there, whichever they are.
+  const isWhole = sourceWindow >= source.size;
   let loaded = -1;
   for (let targetStart = 0; targetStart < target.size; targetStart += targetWindow) {
     const targetPart = partOf(target, targetStart, Math.min(targetWindow, target.size - targetStart));
     const sourceStart = placeOf(targetStart + targetPart.size / 2, source.size, target.size, sourceWindow);
     if (sourceStart !== loaded) {
       source.read(sourceStart, kernel.source);
-      kernel.index(isWhole ? targetPart : undefined);
+      kernel.index(isWhole ? target : undefined);
       loaded = sourceStart;
     }
     for (const batch of kernel.covers(targetPart)) {
