@@ -27,7 +27,6 @@ export function takeRunToAdd(state: u32, run: u32): void {
   const start = at;
   const end = start + run;
   const more = <i32>run * equalCost;
-  let before = NOTHING;
   for (let s: u32 = 0; s < STATES; s++) {
     if (s == best) continue;
     let behind = costOf(s) - least;
@@ -60,10 +59,7 @@ export function takeRunToAdd(state: u32, run: u32): void {
       }
     }
     if (begin == NOTHING) set(costs, s, least + behind + more);
-    else {
-      if (before == NOTHING) before = nodeOf(best);
-      enter(s, least + behind + more, begin, before);
-    }
+    else enter(s, least + behind + more, begin, nodeOf(best, begin));
   }
   set(costs, best, least + more);
   advance(run);
@@ -90,7 +86,7 @@ function settle(best: u32): void {
   let before = NOTHING;
   let isKnown = false;
   if (best != 0 && costOf(0) >= nothing) {
-    before = nodeOf(best);
+    before = nodeOf(best, at);
     isKnown = true;
     enter(0, nothing, at, before);
   }
@@ -99,7 +95,7 @@ function settle(best: u32): void {
     for (let s = four; s < four + 4; s++) {
       if (s == best || costOf(s) < change) continue;
       if (!isKnown) {
-        before = nodeOf(best);
+        before = nodeOf(best, at);
         isKnown = true;
       }
       enter(s, change, at, before);

@@ -31,7 +31,6 @@ export function takeRunToCopy(state: u32, run: u32): void {
   const best = remember(state, run);
   const least = costOf(best);
   const end = at + run;
-  let before = NOTHING;
   for (let s: u32 = 0; s < STATES; s++) {
     if (s == best) continue;
     let begin: u32 = end;
@@ -53,8 +52,7 @@ export function takeRunToCopy(state: u32, run: u32): void {
       if (common == run && costOf(s) < cost) continue;
       begin = end - common;
     }
-    if (before == NOTHING) before = nodeOf(best);
-    enter(s, cost, begin, before);
+    enter(s, cost, begin, nodeOf(best, begin));
   }
   advance(run);
   lower(least);
@@ -75,13 +73,13 @@ export function takeByteToCopy(best: u32): void {
     const cost = least + enterCost(s);
     if (costOf(s) < cost) continue;
     if (!isKnown) {
-      before = nodeOf(best);
+      before = nodeOf(best, at);
       isKnown = true;
     }
     enter(s, cost, at, before);
   }
   if (best != 0 && costOf(0) >= least + toExtraCost) {
-    enter(0, least + toExtraCost, at, isKnown ? before : nodeOf(best));
+    enter(0, least + toExtraCost, at, isKnown ? before : nodeOf(best, at));
   }
   set(costs, 0, costOf(0) + extraCost);
   advance(1);

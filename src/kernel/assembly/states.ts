@@ -96,7 +96,7 @@ export function addState(diagonal: u32): void {
   const best = bestState();
   let slot = PROVEN;
   for (let s = PROVEN; s < STATES; s++) if (get(uses, s) < get(uses, slot)) slot = s;
-  const before = nodeOf(best);
+  const before = nodeOf(best, at);
   set(diagonals, slot, diagonal);
   set(uses, slot, at);
   set(ends, slot, 0);
@@ -236,9 +236,9 @@ export function anyAbove(state: u32, cost: i32): bool {
   return v128.any_true(i32x4.ge_s(lanes, i32x4.splat(cost)));
 }
 
-/** The node that stands for a state's segment so far. */
-export function nodeOf(state: u32): u32 {
-  if (get(begins, state) == at) return get(befores, state);
+/** The node that stands for a state's segment up to a place of the target; where that is empty, for what was before. */
+export function nodeOf(state: u32, end: u32): u32 {
+  if (get(begins, state) == end) return get(befores, state);
   if (get(owns, state) != NOTHING) return get(owns, state);
   const node = nodes + (<usize>nodeCount) * NODE_BYTES;
   const begin = get(begins, state);
@@ -265,7 +265,7 @@ export function nodesAreFull(): bool {
 /** The best way so far becomes the only one; its segments go to `out`, and their number is the result. */
 export function commit(out: usize): u32 {
   const best = bestState();
-  const last = nodeOf(best);
+  const last = nodeOf(best, at);
   let count: u32 = 0;
   for (let node = last; node != NOTHING; node = load<u32>(nodes + (<usize>node) * NODE_BYTES)) count++;
   let end = at;
