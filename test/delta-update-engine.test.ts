@@ -60,6 +60,37 @@ describe("generate", () => {
     expect((await engine.generate({ ...request, algorithms: ["VCDIFF"] })).algorithm).toBe("VCDIFF");
   });
 
+  it("does not take a target or a source for the patch's place, nor what is no algorithm", async () => {
+    const request = { source: at("old"), target: at("new") };
+    const usage = expect.objectContaining({ code: "USAGE", kind: "usage" });
+    for (const patch of [at("old"), at("new")])
+      await expect(engine.generate({ ...request, patch })).rejects.toEqual(usage);
+    for (const algorithms of [[], ["FOO"], "BSDIFF"] as never[])
+      await expect(engine.generate({ ...request, patch: at("none"), algorithms })).rejects.toEqual(usage);
+    expect([old, now].map((bytes, i) => bytes.equals(readFileSync(at(["old", "new"][i]!))))).toEqual([
+      true,
+      true,
+    ]);
+  });
+
+  it.each(["own", "this"] as const)(
+    "by %s thread fails with what its listener throws, and when a file changes meanwhile",
+    async (thread) => {
+      writeFileSync(at("changing"), old);
+      const request = { source: at("changing"), target: at("new"), patch: at(`by-${thread}`), thread };
+      const progress = (): void => {
+        throw new Error("listener");
+      };
+      await expect(engine.generate({ ...request, progress })).rejects.toThrow("listener");
+      const change = (): void => writeFileSync(at("changing"), old.subarray(1));
+      await expect(engine.generate({ ...request, progress: change })).rejects.toMatchObject({
+        code: "DIFF_FAILED",
+        message: expect.stringContaining("changed meanwhile"),
+      });
+      expect(existsSync(request.patch)).toBe(false);
+    },
+  );
+
   it("stops when it is told to, with the reason", async () => {
     const reason = new Error("enough");
     const signal = AbortSignal.abort(reason);
@@ -69,6 +100,23 @@ describe("generate", () => {
 });
 
 describe("apply and verify", () => {
+  it("are whole for each of several that make one target at once", async () => {
+    const target = at("common");
+    await Promise.all([1, 2, 3].map(() => engine.apply({ ...files, target, sha256: sha256(now) })));
+    expect(readFileSync(target).equals(now)).toBe(true);
+    expect(readdirSync(folder).filter((name) => name.startsWith("common"))).toEqual(["common"]);
+  });
+
+  it("leave the patch where it is, and a program its rights", async () => {
+    const usage = expect.objectContaining({ code: "USAGE" });
+    await expect(engine.apply({ ...files, target: at("patch") })).rejects.toEqual(usage);
+    await expect(engine.apply({ ...files, target: at("x"), maxBytes: Number.NaN })).rejects.toEqual(usage);
+    writeFileSync(at("program"), old, { mode: 0o755 });
+    await engine.apply({ ...files, source: at("program"), target: at("program") });
+    expect(readFileSync(at("program")).equals(now)).toBe(true);
+    expect(statSync(at("program")).mode & 0o777).toBe(0o755);
+  });
+
   it("make and name the target, and verify writes nothing", async () => {
     const before = readdirSync(folder).sort();
     const expected = {
@@ -239,7 +287,7 @@ describe("applyDelta", () => {
     const { whole, asked } = wholeOf(now);
     const target = at("no/such/folder");
     await expect(engine.applyDelta({ delta: delta(), ...files, target, whole })).rejects.toMatchObject({
-      code: "ENOENT",
+      code: "OUTPUT_INVALID",
     });
     const signal = AbortSignal.abort(new Error("enough"));
     const stopped = engine.applyDelta({ delta: delta(), ...files, target: at("x"), whole, signal });

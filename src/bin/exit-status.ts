@@ -17,7 +17,18 @@ export const EXIT = {
 } as const;
 
 /** System errors of this machine: the disk, a right, a limit. */
-const LOCAL = new Set(["ENOSPC", "EDQUOT", "EROFS", "EACCES", "EPERM", "EIO", "EMFILE", "ENFILE", "EXDEV"]);
+const LOCAL = new Set([
+  "ENOSPC",
+  "EDQUOT",
+  "EROFS",
+  "EACCES",
+  "EPERM",
+  "EIO",
+  "EMFILE",
+  "ENFILE",
+  "EXDEV",
+  "EFBIG",
+]);
 
 export function exitStatus(error: unknown): number {
   if (isAbort(error)) return EXIT.interrupted;

@@ -80,7 +80,7 @@ async function patchInto(request: DeltaApplication): Promise<void> {
   const { delta, sourcePath, patch, outPath, mode, applyMemory, signal, written } = request;
   checkMemory(delta.apply_memory, applyMemory);
   await checkSource(sourcePath, delta.base_hash, signal);
-  const sources = openSources(sourcePath, patch);
+  const sources = openReadable(sourcePath, patch);
   const back = growingFileSource(outPath);
   try {
     const { source, patch: bytes } = sources;
@@ -100,6 +100,17 @@ async function patchInto(request: DeltaApplication): Promise<void> {
   } finally {
     back.close();
     sources.close();
+  }
+}
+
+/** @throws DeltaError DELTA_TRUNCATED, also when the patch is gone or cannot be read */
+function openReadable(sourcePath: string, patch: PatchPlace): ReturnType<typeof openSources> {
+  try {
+    return openSources(sourcePath, patch);
+  } catch (cause) {
+    const code = systemCode(cause);
+    if (code === undefined || !UNREADABLE.has(code)) throw cause;
+    throw new DeltaError("DELTA_TRUNCATED", `the patch ${patch.path} cannot be read (${code})`, { cause });
   }
 }
 

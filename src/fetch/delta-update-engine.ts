@@ -11,10 +11,11 @@
  * abort's reason come as they are. A target takes its name only when it is proven, with one rename.
  * Making patches is the publisher's half: `DeltaUpdateEngine` of the main entry has both.
  */
+import { statSync } from "node:fs";
 import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { partOfFile, syncFolder, writeFileAtomically } from "../base/atomic-file.ts";
+import { checkOutput, isSameFile, partOfFile, syncFolder, writeFileAtomically } from "../base/atomic-file.ts";
 import { type ByteSource, growingFileSource, memorySource } from "../base/byte-source.ts";
 import { isSha256, sha256OfFile } from "../base/digest.ts";
 import { ThemisError } from "../base/error.ts";
@@ -120,12 +121,18 @@ export class DeltaUpdateEngine {
 
   /** Rebuilds a file. @throws DeltaError; FetchError SOURCE_DIGEST_MISMATCH, TARGET_DIGEST_MISMATCH; ThemisError USAGE */
   async apply(request: ApplyRequest): Promise<PatchResult> {
-    const { target } = request;
+    const { source, patch, target } = request;
+    checkOutput(target);
+    if (isSameFile(patch, target))
+      throw new ThemisError("USAGE", "usage", `${target} is the patch; name another place for the target`);
+    // What replaces a program stays one.
+    const replaced = statSync(target, { throwIfNoEntry: false }) ?? statSync(source);
     return this.#opened(request, request.sha256, async ({ result, pieces }) => {
-      const back = growingFileSource(partOfFile(target));
+      const part = partOfFile(target);
+      const back = growingFileSource(part);
       try {
         const made = pieces(back, "applying");
-        await writeFileAtomically(target, made.pieces);
+        await writeFileAtomically(target, made.pieces, { part, mode: replaced.mode & 0o777 });
         return { ...result, sha256: made.digest() };
       } finally {
         back.close();
@@ -154,8 +161,8 @@ export class DeltaUpdateEngine {
    */
   async applyDelta(request: ApplyDeltaRequest): Promise<Applied> {
     const { delta, source, patch, target, mode = DEFAULT_MODE, whole, signal, progress } = request;
+    checkOutput(target);
     const part = partOfFile(target);
-    await rm(part, { force: true });
     const total = delta.target_size;
     const applied = await applyDelta({
       delta,
@@ -180,6 +187,8 @@ export class DeltaUpdateEngine {
   ): Promise<T> {
     const { source, patch, sourceSha256, maxBytes = MAX_TARGET_BYTES, signal, progress } = request;
     for (const digest of [request.sha256, sourceSha256]) refuseNoDigest(digest);
+    if (!Number.isSafeInteger(maxBytes) || maxBytes < 0)
+      throw new ThemisError("USAGE", "usage", `maxBytes takes bytes, not ${maxBytes}`);
     if (sourceSha256 !== undefined) await checkSource(source, sourceSha256.toLowerCase(), signal);
     const files = openSources(source, { path: patch, offset: 0, length: undefined });
     try {

@@ -4,17 +4,16 @@ import { ThemisError } from "../../base/error.ts";
 import { DeltaUpdateEngine } from "../../fetch/delta-update-engine.ts";
 import { recognisePatch } from "../../format/delta/algorithm.ts";
 import type { Candidate } from "../../publish/diff/diff-file.ts";
-import { command, type Tools, wholeNumber } from "../program.ts";
+import { command, type Tools } from "../program.ts";
 import { openInput } from "../read-input.ts";
 import { parseBytes, saved, size, table } from "../units.ts";
 import { parseAlgorithms } from "./algorithms.ts";
 import { type DiffFlags, parseDiffOptions, withDiffOptions } from "./diff-options.ts";
 
-/** No asset is larger, and no target of a bundle can be (MAX_TARGET_BYTES). */
+/** No asset is larger. */
 const DEFAULT_MAX_SIZE = 2 ** 31 - 1;
-const MAX_SIZE = 2 ** 40;
-/** Of source and target: their kernels are done before anybody would have pressed Ctrl-C twice. */
-const MAX_BLOCKING_BYTES = 48 * 2 ** 20;
+/** Of source and target: so much is done in about a second, in which nobody hears a Ctrl-C. */
+const MAX_BLOCKING_BYTES = 8 * 2 ** 20;
 
 export function deltaCommand(tools: Tools): Command {
   const delta = command("delta", "make, apply, verify and look at single patches");
@@ -168,9 +167,9 @@ function withExpectation(made: Command): Command {
     .option("--sha256 <digest>", "refuse any other result", digest("--sha256"))
     .option("--source-sha256 <digest>", "refuse any other source", digest("--source-sha256"))
     .option(
-      "--max-size <bytes>",
-      "refuse a larger result",
-      wholeNumber("--max-size", 0, MAX_SIZE),
+      "--max-size <size>",
+      "refuse a larger result, such as 4G",
+      (text) => parseBytes("--max-size", text),
       DEFAULT_MAX_SIZE,
     )
     .option("--apply-memory <size>", "refuse a patch that needs more, such as 96M (default: all)");

@@ -26,7 +26,10 @@ export function withDiffOptions(made: Command): Command {
         .choices(["bsdiff40", "bsdf2", "endsley"])
         .default("bsdiff40"),
     )
-    .option("--memory <size>", "take at most this for one patch, such as 800M or 2G")
+    .option(
+      "--memory <size>",
+      "compare two files in at most this, such as 800M or 2G; Node and the proof of the patch take some 150M besides (default: what it takes, for zstd at most 4G)",
+    )
     .option("--apply-memory <size>", "what a device may spend to apply one patch, such as 96M")
     .option("--apply-time <seconds>", "the same in time, estimated the same way on every machine");
 }

@@ -41,7 +41,7 @@ export async function makeRestorePoint(
     await syncFile(copy);
   }
   const bytes = encodeRestorePoint({ ...document, entries });
-  await writeFileAtomically(join(folder, DOCUMENT), bytes, 0o600);
+  await writeFileAtomically(join(folder, DOCUMENT), bytes, { mode: 0o600 });
   syncFolder(restore);
   return {
     id: document.id,

@@ -63,8 +63,10 @@ export function planCovers(sizes: CoverSizes, memoryLimit: number): CoverPlan {
     const whole = plan(stride, sourceSize, wholeTarget);
     if (whole.memoryBytes <= limit) return whole;
   }
-  const least = Math.min(sourceSize, LEAST_SOURCE_WINDOW);
-  for (let window = MAX_KERNEL_BYTES; window >= least; window = Math.floor(window / 1.25)) {
+  const least = Math.max(1, Math.min(sourceSize, LEAST_SOURCE_WINDOW));
+  let last = Number.POSITIVE_INFINITY;
+  for (let window = MAX_KERNEL_BYTES; last > least; window = Math.max(least, Math.floor(window / 1.25))) {
+    last = window;
     const sourceWindow = Math.min(sourceSize, window);
     // Half of a source window is common to neighbours.
     const targetWindow = Math.max(1, Math.floor(sourceWindow / 2 / windowBytes())) * windowBytes();

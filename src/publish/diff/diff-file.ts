@@ -7,6 +7,7 @@
  * as soon as it is longer than the best before it, or than the whole target. All bounds are bytes, so what
  * comes out does not depend on how fast anything was.
  */
+import { statSync } from "node:fs";
 import { memorySource, openFileSource } from "../../base/byte-source.ts";
 import { sha256OfFile, sha256OfPieces } from "../../base/digest.ts";
 import { systemCode, ThemisError } from "../../base/error.ts";
@@ -64,7 +65,11 @@ type Bound = { readonly maxBytes: number | undefined; readonly name: string };
 
 /** @param tried hears of each candidate when its turn is over. @throws the system's errors */
 export async function diffFile(job: DiffJob, tried: (candidate: Candidate) => void): Promise<DiffResult> {
-  const targetSha256 = await sha256OfFile(job.targetPath);
+  const before = stateOf(job);
+  const [sourceSha256, targetSha256] = [
+    await sha256OfFile(job.sourcePath),
+    await sha256OfFile(job.targetPath),
+  ];
   const candidates: Candidate[] = [];
   let winner: Winner | undefined;
   for (const algorithm of job.algorithms) {
@@ -73,7 +78,17 @@ export async function diffFile(job: DiffJob, tried: (candidate: Candidate) => vo
     tried(attempt.candidate);
     winner = attempt.winner ?? winner;
   }
-  return { winner, candidates, sourceSha256: await sha256OfFile(job.sourcePath), targetSha256 };
+  if (stateOf(job) !== before)
+    throw new ThemisError("DIFF_FAILED", "failed", "its source or target changed meanwhile");
+  return { winner, candidates, sourceSha256, targetSha256 };
+}
+
+/** Of both files: what changes when either of them does. */
+function stateOf({ sourcePath, targetPath }: DiffJob): string {
+  return [sourcePath, targetPath]
+    .map((path) => statSync(path, { bigint: true }))
+    .map(({ dev, ino, size, mtimeNs, ctimeNs }) => [dev, ino, size, mtimeNs, ctimeNs].join(" "))
+    .join("; ");
 }
 
 function boundOf({ wholeBytes }: DiffJob, best: Winner | undefined): Bound {

@@ -67,7 +67,11 @@ export class DiffPool {
     worker.on("message", (answer: DiffAnswer) => {
       const waiting = this.#busy.get(worker);
       if ("tried" in answer) {
-        waiting?.tried(answer.tried);
+        try {
+          waiting?.tried(answer.tried);
+        } catch (error) {
+          waiting?.reject(error);
+        }
         return;
       }
       this.#busy.delete(worker);

@@ -1,5 +1,5 @@
 /** One patch between two files: every algorithm that is asked for, proven, and the smallest that keeps within the budget. */
-import { writeFileAtomically } from "../../base/atomic-file.ts";
+import { checkOutput, isSameFile, writeFileAtomically } from "../../base/atomic-file.ts";
 import { openFileSource } from "../../base/byte-source.ts";
 import { sha256 } from "../../base/digest.ts";
 import { ThemisError } from "../../base/error.ts";
@@ -54,6 +54,12 @@ export type GeneratedPatch = {
 /** @throws ThemisError DELTA_NONE when no candidate came through; DIFF_FAILED; the system's errors; the signal's reason */
 export async function generatePatch(request: GenerateRequest): Promise<GeneratedPatch> {
   const { source, target, patch, algorithms = ALL_ALGORITHMS, options = {}, maxBytes } = request;
+  checkOutput(patch);
+  for (const input of [source, target]) {
+    if (isSameFile(input, patch))
+      throw new ThemisError("USAGE", "usage", `the patch would replace ${input}; name another place for it`);
+  }
+  checkAlgorithms(algorithms);
   const [sourceBytes, targetBytes] = [sizeOf(source), sizeOf(target)];
   let done = 0;
   const { winner, candidates, ...digests } = await diffOnce(
@@ -87,6 +93,17 @@ export async function generatePatch(request: GenerateRequest): Promise<Generated
     applySeconds: winner.cost.seconds,
     candidates,
   };
+}
+
+/** @throws ThemisError USAGE */
+function checkAlgorithms(algorithms: readonly Algorithm[]): void {
+  const isList = Array.isArray(algorithms) && algorithms.length > 0;
+  if (isList && algorithms.every((each) => ALL_ALGORITHMS.includes(each))) return;
+  throw new ThemisError(
+    "USAGE",
+    "usage",
+    `algorithms is a list of ${ALL_ALGORITHMS.join(", ")}, not ${JSON.stringify(algorithms)}`,
+  );
 }
 
 async function diffOnce(

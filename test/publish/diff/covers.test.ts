@@ -128,6 +128,15 @@ describe("covers", () => {
   });
 });
 
+function message(act: () => unknown): string {
+  try {
+    act();
+    return "";
+  } catch (error) {
+    return String(error);
+  }
+}
+
 function equal(size: number): CoverSizes {
   return { sourceSize: size, targetSize: size, purpose: "copy", writerBytes: 0 };
 }
@@ -158,6 +167,11 @@ describe("a plan", () => {
   });
 
   it("that does not fit anywhere says what would", () => {
+    // Of nothing, too.
+    const nothing = { ...sizes, sourceSize: 0, writerBytes: 13 * MIB };
+    expect(() => planCovers(nothing, MIB)).toThrow(expect.objectContaining({ code: "DIFF_TOO_LARGE" }));
+    const needed = /takes (\d+) MiB/.exec(message(() => planCovers(sizes, 10 * MIB)))![1];
+    expect(planCovers(sizes, Number(needed) * MIB).memoryBytes).toBeLessThanOrEqual(Number(needed) * MIB);
     expect(() => planCovers(sizes, 10 * MIB)).toThrow(
       expect.objectContaining({
         code: "DIFF_TOO_LARGE",
