@@ -36,7 +36,7 @@ type Exports = {
   readonly openBzip2Work: (shared: number, sortWork: number) => void;
   readonly bzip2Input: () => number;
   readonly bzip2Output: () => number;
-  readonly openEncoder: (encoder: number) => void;
+  readonly openEncoder: (encoder: number, level: number) => void;
   readonly encode: (encoder: number, length: number) => number;
   readonly finishEncoder: (encoder: number) => number;
 };
@@ -266,11 +266,15 @@ export class Bzip2Kernel {
     exports.openBzip2Work(shared, work);
   }
 
-  /** Starts one of the streams; it is then named by what is returned. */
-  open(): number {
+  /**
+   * Starts one of the streams; it is then named by what is returned.
+   *
+   * @param level 1 to 9: how many times 100,000 bytes a block has at most
+   */
+  open(level: number): number {
     const encoder = this.#encoders.pop();
     if (encoder === undefined) throw new Error("the kernel has no room for one more stream");
-    this.#exports.openEncoder(encoder);
+    this.#exports.openEncoder(encoder, level);
     return encoder;
   }
 

@@ -3,6 +3,7 @@ import { execFileSync } from "node:child_process";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { Bzip2Encoder } from "../../src/format/delta/bzip2/encode.ts";
+import { ENCODERS_EACH, ShorterBzip2 } from "../../src/format/delta/bzip2/shorter.ts";
 import { Bzip2Kernel, suffixArray } from "../../src/kernel/kernel.ts";
 import { hasTool } from "../kit/tools.ts";
 import { noise } from "../kit/world.ts";
@@ -69,10 +70,32 @@ describe("bzip2 streams", () => {
     }
   });
 
+  it("count with the shorter of two block sizes", () => {
+    // Parts unlike each other, and noise that comes back beyond 200,000 bytes.
+    const apart = Buffer.concat(
+      Array.from({ length: 30 }, (_, n) => noise(30_000, n).map((b) => (b % 9) * n)),
+    );
+    const afar = Buffer.concat([noise(300_000, 1), noise(300_000, 1)]);
+    const levels = [apart, afar].map((bytes) => {
+      const kernel = new Bzip2Kernel(ENCODERS_EACH);
+      const shorter = new ShorterBzip2(kernel);
+      shorter.push(bytes);
+      const packed = shorter.finish();
+      const alone = [2, 9].map((level) => {
+        const encoder = new Bzip2Encoder(new Bzip2Kernel(1), level);
+        encoder.push(bytes);
+        return encoder.finish().length;
+      });
+      expect(packed.length).toBe(Math.min(...alone));
+      return Buffer.from(packed).toString("latin1", 0, 4);
+    });
+    expect(levels).toEqual(["BZh2", "BZh9"]);
+  });
+
   it("are no more than the kernel was made for", () => {
     const kernel = new Bzip2Kernel(1);
-    kernel.open();
-    expect(() => kernel.open()).toThrow("no room");
+    kernel.open(9);
+    expect(() => kernel.open(9)).toThrow("no room");
   });
 });
 
@@ -86,15 +109,17 @@ describe.skipIf(!hasTool("bzip2"))("bzip2 that we write", () => {
     ["text", Buffer.from("the quick brown fox ".repeat(20_000))],
     ...Object.entries(hostile),
   ] as const)("of %s is read by Debian's bzip2", (_, bytes) => {
-    const encoder = new Bzip2Encoder(new Bzip2Kernel(1));
-    // In uneven portions, because runs and blocks must not depend on them.
-    for (let at = 0, step = 1; at < bytes.length; at += step, step = (step * 7) % 65_521) {
-      encoder.push(bytes.subarray(at, at + step));
+    for (const level of [1, 2, 9]) {
+      const encoder = new Bzip2Encoder(new Bzip2Kernel(1), level);
+      // In uneven portions, because runs and blocks must not depend on them.
+      for (let at = 0, step = 1; at < bytes.length; at += step, step = (step * 7) % 65_521) {
+        encoder.push(bytes.subarray(at, at + step));
+      }
+      const packed = encoder.finish();
+      const back = execFileSync("bzip2", ["-dc"], { input: packed, maxBuffer: 1 << 28 });
+      expect(back.equals(bytes), `level ${level}`).toBe(true);
+      const theirs = execFileSync("bzip2", [`-${level}c`], { input: bytes, maxBuffer: 1 << 28 });
+      expect(packed.length, `level ${level}`).toBeLessThanOrEqual(theirs.length * 1.002 + 4);
     }
-    const packed = encoder.finish();
-    const back = execFileSync("bzip2", ["-dc"], { input: packed, maxBuffer: 1 << 28 });
-    expect(back.equals(bytes)).toBe(true);
-    const theirs = execFileSync("bzip2", ["-9c"], { input: bytes, maxBuffer: 1 << 28 });
-    expect(packed.length).toBeLessThanOrEqual(theirs.length * 1.002 + 4);
   });
 });

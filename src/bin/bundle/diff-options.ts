@@ -8,7 +8,7 @@ import { parseBytes } from "../units.ts";
 
 export type DiffFlags = {
   readonly engine: BsdiffEngine;
-  readonly format: Container;
+  readonly format?: Container;
   readonly memory?: string;
   readonly applyMemory?: string;
   readonly applyTime?: string;
@@ -22,9 +22,10 @@ export function withDiffOptions(made: Command): Command {
         .default("kernel"),
     )
     .addOption(
-      new Option("--format <name>", "the container of bsdiff patches; Debian's bspatch reads bsdiff40")
-        .choices(["bsdiff40", "bsdf2", "endsley"])
-        .default("bsdiff40"),
+      new Option(
+        "--format <name>",
+        "the container of bsdiff patches; Debian's bspatch reads bsdiff40 (default: bsdiff40; with auto the shorter of it and bsdf2)",
+      ).choices(["bsdiff40", "bsdf2", "endsley"]),
     )
     .option(
       "--memory <size>",
@@ -39,7 +40,7 @@ export function parseDiffOptions(flags: DiffFlags): DiffOptions {
   const { engine, format, memory, applyMemory, applyTime } = flags;
   return {
     engine,
-    container: format,
+    ...(format !== undefined && { container: format }),
     ...(memory !== undefined && { memoryLimit: parseBytes("--memory", memory) }),
     budget: {
       ...(applyMemory !== undefined && { applyMemory: parseBytes("--apply-memory", applyMemory) }),

@@ -36,8 +36,6 @@ const FILE_PAGES_BYTES = 8 * MIB;
 /** bzip2's blocks have 1 to 9 times 100,000 bytes, and undoing one takes 4 bytes for each, and tables. */
 const BZIP2_LEVEL_BYTES = 400_000;
 const BZIP2_TABLES_BYTES = 512 * 1024;
-/** RFC 7932, section 9.1: no brotli window is larger, but for large-window streams, which nobody writes here. */
-const BROTLI_WINDOW_BYTES = 16 * MIB;
 /** Pages of the segment that a window copies from. */
 const SEGMENT_BYTES = 1 * MIB;
 
@@ -91,12 +89,24 @@ function bsdiffStreams(patch: ByteSource, targetBytes: number): number {
 
 function streamMemory(patch: ByteSource, { start, end, compressor }: Part, targetBytes: number): number {
   if (compressor === "none") return 0;
-  if (compressor === "brotli") return Math.min(BROTLI_WINDOW_BYTES, 24 * targetBytes) + MIB;
+  if (compressor === "brotli") return Math.min(brotliWindow(patch, start, end), 24 * targetBytes) + MIB;
   // "BZh" and the digit of the block size; a stream too short for it is refused before it takes anything.
   const magic = new Uint8Array(4);
   if (end - start >= magic.length) patch.read(start, magic);
   const level = magic[3]! >= 0x31 && magic[3]! <= 0x39 ? magic[3]! - 0x30 : 9;
   return level * BZIP2_LEVEL_BYTES + BZIP2_TABLES_BYTES;
+}
+
+/** WBITS of RFC 7932, section 9.1, at the start of a stream; large-window streams are refused. */
+function brotliWindow(patch: ByteSource, start: number, end: number): number {
+  const first = new Uint8Array(1);
+  if (end > start) patch.read(start, first);
+  const bits = first[0]!;
+  if ((bits & 1) === 0) return 2 ** 16;
+  const high = (bits >>> 1) & 7;
+  if (high !== 0) return 2 ** (17 + high);
+  const low = (bits >>> 4) & 7;
+  return 2 ** (low === 0 ? 17 : 8 + low);
 }
 
 /** Twice, because a buffer that grew is there beside the one it replaced until that is collected. */

@@ -47,6 +47,14 @@ export type CoverSizes = {
   readonly writerBytes: number;
 };
 
+/** Whether the best way fits, writing included. */
+export function fitsBestWay(sizes: CoverSizes, memoryLimit: number): boolean {
+  const { sourceSize, targetSize, purpose, writerBytes } = sizes;
+  const wholeTarget = Math.min(targetSize, MAX_TARGET_WINDOW);
+  const kernelBytes = coverMemory({ sourceSize, targetSize: wholeTarget, stride: STRIDES[0], purpose });
+  return kernelBytes <= MAX_KERNEL_BYTES && writerBytes + kernelBytes <= memoryLimit;
+}
+
 /** The best way that fits. @throws ThemisError DIFF_TOO_LARGE when none does */
 export function planCovers(sizes: CoverSizes, memoryLimit: number): CoverPlan {
   const { sourceSize, targetSize, purpose, writerBytes } = sizes;

@@ -98,18 +98,19 @@ function boundOf({ wholeBytes }: DiffJob, best: Winner | undefined): Bound {
 
 /** A winner is at most as long as the bound, so it beats all before it. */
 async function attemptOne(
-  { sourcePath, targetPath, options }: DiffJob,
+  { sourcePath, targetPath, algorithms, options }: DiffJob,
   algorithm: Algorithm,
   { maxBytes, name }: Bound,
   targetSha256: string,
 ): Promise<{ readonly candidate: Candidate; readonly winner?: Winner }> {
-  const { budget = {}, ...making } = options;
+  // Asked for alone and without a container, BSDIFF is what every bspatch reads.
+  const { budget = {}, container = algorithms.length > 1 ? "shortest" : "bsdiff40", ...making } = options;
   const none = { algorithm, sizeBytes: undefined, cost: undefined };
   try {
     const sizes = sizesOf(sourcePath, targetPath);
     const least = overMemory(leastApplyMemory(algorithm, sizes), budget);
     if (least) return { candidate: { ...none, outcome: "not-tried", note: least } };
-    const patch = await createPatch({ algorithm, sourcePath, targetPath, ...making, maxBytes });
+    const patch = await createPatch({ algorithm, sourcePath, targetPath, container, ...making, maxBytes });
     const cost = applyCost(algorithm, memorySource(patch), sizes);
     const made = { algorithm, sizeBytes: patch.length, cost };
     const memory = overMemory(cost.memoryBytes, budget);

@@ -9,15 +9,14 @@ import { promisify } from "node:util";
 import { constants, zstdCompress } from "node:zlib";
 import { type ByteSource, openFileSource } from "../../base/byte-source.ts";
 import { systemCode, ThemisError } from "../../base/error.ts";
-import type { Container } from "../../format/delta/bsdiff/container.ts";
-import { bsdiffWriterMemory, writeBsdiff } from "../../format/delta/bsdiff/write.ts";
+import { bsdiffWriterMemory, type WantedContainer, writeBsdiff } from "../../format/delta/bsdiff/write.ts";
 import { checkLength, PatchTooLong } from "../../format/delta/patch-limit.ts";
 import type { Segments } from "../../format/delta/segments.ts";
 import { writeVcdiff } from "../../format/delta/vcdiff/write.ts";
 import type { Algorithm } from "../../format/manifest/delta-manifest.ts";
 import { type CoverPurpose, windowBytes } from "../../kernel/kernel.ts";
 import { createByAddon } from "./bsdiff-addon.ts";
-import { findCovers, planCovers } from "./covers.ts";
+import { type CoverSizes, findCovers, fitsBestWay, planCovers } from "./covers.ts";
 import { planZstdTables } from "./zstd-tables.ts";
 
 export type BsdiffEngine = "kernel" | "bsdiff-node";
@@ -27,7 +26,8 @@ export type PatchJob = {
   readonly sourcePath: string;
   readonly targetPath: string;
   readonly engine?: BsdiffEngine;
-  readonly container?: Container;
+  /** Default: BSDIFF40. */
+  readonly container?: WantedContainer;
   /** In bytes, for the making of one patch; more is refused before it is taken. */
   readonly memoryLimit?: number;
   /** Beyond this the patch is given up. */
@@ -55,16 +55,25 @@ async function makePatch(job: PatchJob): Promise<Uint8Array> {
 }
 
 function createBsdiff(job: PatchJob): Uint8Array {
-  const container = job.container ?? "bsdiff40";
-  return withFiles(job, (source, target) =>
-    writeBsdiff({
+  return withFiles(job, (source, target) => {
+    const container = containerWithin(job, source, target);
+    return writeBsdiff({
       source,
       target,
       segments: coversOf(job, source, target, "add", bsdiffWriterMemory(container, target.size)),
       container,
       maxBytes: job.maxBytes,
-    }),
-  );
+    });
+  });
+}
+
+/** The streams of the shortest container are held only where the search lacks no memory for it. */
+function containerWithin(job: PatchJob, source: ByteSource, target: ByteSource): WantedContainer {
+  const container = job.container ?? "bsdiff40";
+  if (container !== "shortest") return container;
+  const writerBytes = bsdiffWriterMemory("shortest", target.size);
+  const sizes: CoverSizes = { sourceSize: source.size, targetSize: target.size, purpose: "add", writerBytes };
+  return fitsBestWay(sizes, job.memoryLimit ?? Number.POSITIVE_INFINITY) ? "shortest" : "bsdiff40";
 }
 
 function createVcdiff(job: PatchJob): Uint8Array {

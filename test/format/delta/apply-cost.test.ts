@@ -4,7 +4,7 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSyn
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { zstdCompressSync } from "node:zlib";
+import { brotliCompressSync, constants, zstdCompressSync } from "node:zlib";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { memorySource } from "../../../src/base/byte-source.ts";
@@ -75,6 +75,7 @@ describe.skipIf(process.platform !== "linux")("the memory", () => {
 
   it.each([
     { why: "BSDIFF40", files: pair, make: ours("BSDIFF") },
+    { why: "BSDF2", files: pair, make: ours("BSDIFF", { container: "bsdf2" }) },
     { why: "ENDSLEY", files: pair, make: ours("BSDIFF", { container: "endsley" }) },
     { why: "VCDIFF", files: pair, make: ours("VCDIFF") },
     { why: "xdelta3 with LZMA", files: large, make: xdelta3("lzma"), tool: "xdelta3" },
@@ -112,6 +113,28 @@ describe("what is read from headers alone", () => {
   it("is flat in the size of the files for BSDIFF, and follows the blocks of its streams", () => {
     expect(memory("BSDIFF", bsdiff("9"), 1)).toBe(memory("BSDIFF", bsdiff("9"), 2000));
     expect(memory("BSDIFF", bsdiff("9"), 1) - memory("BSDIFF", bsdiff("1"), 1)).toBe(3 * 8 * 400_000);
+  });
+
+  it("is each brotli stream's window, as its first bits have it", () => {
+    const with2 = (...starts: readonly number[]): Uint8Array => {
+      const patch = Buffer.alloc(32 + 3);
+      patch.write("BSDF2\x02\x02\x02");
+      patch.writeUInt8(1, 8);
+      patch.writeUInt8(1, 16);
+      patch.set(starts, 32);
+      return patch;
+    };
+    // RFC 7932, section 9.1: 10, 16, 17, 18 and 24 bits.
+    const logs = [0x21, 0x00, 0x01, 0x03, 0x0f].map((first) => [
+      memory("BSDIFF", with2(first, 0, 0), 100) - memory("BSDIFF", with2(0, 0, 0), 100),
+    ]);
+    expect(logs.flat().map((bytes) => Math.log2(bytes + 2 ** 16))).toEqual([10, 16, 17, 18, 24]);
+    const packed = brotliCompressSync(Buffer.from("patch"), {
+      params: { [constants.BROTLI_PARAM_LGWIN]: 20 },
+    });
+    expect(memory("BSDIFF", with2(packed[0]!, 0, 0), 100) - memory("BSDIFF", with2(0, 0, 0), 100)).toBe(
+      2 ** 20 - 2 ** 16,
+    );
   });
 
   it("grows with source and target for ZSTD_DICT", () => {

@@ -9,9 +9,11 @@ import { memorySource } from "../../../src/base/byte-source.ts";
 import { applyPatch, recognisePatch } from "../../../src/format/delta/algorithm.ts";
 import { writeInteger } from "../../../src/format/delta/bsdiff/integer.ts";
 import { decodeBzip2 } from "../../../src/format/delta/bzip2/decode.ts";
+import { Bzip2Encoder } from "../../../src/format/delta/bzip2/encode.ts";
 import { DeltaError } from "../../../src/format/delta/error.ts";
 import { describeVcdiff } from "../../../src/format/delta/vcdiff/describe.ts";
 import type { Algorithm } from "../../../src/format/manifest/delta-manifest.ts";
+import { Bzip2Kernel } from "../../../src/kernel/kernel.ts";
 import { createPatch } from "../../../src/publish/diff/engine.ts";
 import { hasTool } from "../../kit/tools.ts";
 import { noise } from "../../kit/world.ts";
@@ -41,6 +43,12 @@ function jobOf(old: Uint8Array, wanted: Uint8Array): typeof job {
 function unpack(packed: Uint8Array, maxBytes: number): Buffer {
   const pieces = decodeBzip2(memorySource(packed), { start: 0, end: packed.length, maxBytes });
   return Buffer.concat(Array.from(pieces, (piece) => Buffer.from(piece)));
+}
+
+function packBzip2(bytes: Uint8Array): Buffer {
+  const encoder = new Bzip2Encoder(new Bzip2Kernel(1));
+  encoder.push(bytes);
+  return Buffer.from(encoder.finish());
 }
 
 async function apply(
@@ -209,7 +217,39 @@ describe("BSDF2 by hand", () => {
     expect(made.equals(letters)).toBe(true);
   });
 
+  it("is read and described with any compressor for each stream", async () => {
+    const packers = {
+      none: (b: Buffer) => b,
+      bzip2: packBzip2,
+      brotli: (b: Buffer) => brotliCompressSync(b),
+    };
+    const names = ["none", "bzip2", "brotli"] as const;
+    const streams = [Buffer.concat([triple(8, 8, 0)]), Buffer.alloc(8, 1), letters];
+    for (let mix = 0; mix < 27; mix++) {
+      const ids = [Math.floor(mix / 9), Math.floor(mix / 3) % 3, mix % 3];
+      const packed = ids.map((id, i) => packers[names[id]!](streams[i]!));
+      const patch = bsdf2(ids, 16, ...packed);
+      const opened = memorySource(patch);
+      const said = ids.map((id, i) => `${packed[i]!.length} (${names[id]})`);
+      expect(recognisePatch(opened).describe(opened).details).toEqual({
+        container: "bsdf2",
+        controlBytes: said[0],
+        diffBytes: said[1],
+        extraBytes: said[2],
+      });
+      const made = await apply("BSDIFF", patch, Buffer.from("ABCDEFGH"), 16);
+      expect(made.toString(), said.join()).toBe("BCDEFGHIabcdefgh");
+    }
+  });
+
   it.each([
+    ...[3, 4, 49, 255].flatMap((id) =>
+      ["control", "diff", "extra"].map((stream, i) => ({
+        why: `compressor ${id} for its ${stream} stream`,
+        code: "DELTA_CORRUPT",
+        patch: bsdf2([0, 0, 0].with(i, id), 8, rest, nothing, letters),
+      })),
+    ),
     {
       why: "a thousand idle triples before every byte",
       code: "DELTA_CORRUPT",

@@ -75,6 +75,40 @@ describe("the smallest proven patch wins", () => {
   });
 });
 
+describe("the container of a BSDIFF patch", () => {
+  const magicOf = async (algorithms: readonly Algorithm[], options: DiffJob["options"] = {}) => {
+    const { winner } = await pool.diff(job(algorithms, { options }));
+    return Buffer.from(winner!.patch).toString("latin1", 0, 5);
+  };
+  // The other one is never made, because it would have to be shorter.
+  const AMONG_OTHERS = ["BSDIFF", "BSDIFF"] as const;
+
+  it("is BSDIFF40 when it is asked for alone, and what was named when it was named", async () => {
+    expect(await magicOf(["BSDIFF"])).toBe("BSDIF");
+    for (const algorithms of [["BSDIFF"], AMONG_OTHERS] as const) {
+      expect(await magicOf(algorithms, { container: "bsdiff40" })).toBe("BSDIF");
+      expect(await magicOf(algorithms, { container: "bsdf2" })).toBe("BSDF2");
+      expect(await magicOf(algorithms, { container: "endsley" })).toBe("ENDSL");
+    }
+  });
+
+  it("is the shorter of BSDF2 and BSDIFF40 among others", async () => {
+    const { winner } = await pool.diff(job(AMONG_OTHERS));
+    const [plain, bsdf2] = await Promise.all(
+      (["bsdiff40", "bsdf2"] as const).map((container) =>
+        pool.diff(job(["BSDIFF"], { options: { container } })),
+      ),
+    );
+    expect(Buffer.from(winner!.patch)).toEqual(Buffer.from(bsdf2!.winner!.patch));
+    expect(winner!.patch.length).toBeLessThan(plain!.winner!.patch.length);
+  });
+
+  it("is BSDIFF40 where memory is short for holding the streams of BSDF2", async () => {
+    expect(await magicOf(AMONG_OTHERS, { memoryLimit: 90 * MIB })).toBe("BSDF2");
+    expect(await magicOf(AMONG_OTHERS, { memoryLimit: 40 * MIB })).toBe("BSDIF");
+  });
+});
+
 describe("a candidate is given up", () => {
   it("when it becomes longer than the whole target", async () => {
     const { winner, candidates } = await pool.diff(job(ALL, { wholeBytes: 2000 }));
@@ -131,14 +165,15 @@ describe("a candidate is given up", () => {
 
 describe("what a device may spend", () => {
   it("memory: a patch that needs more is not made where that is known before, and else does not win", async () => {
-    const { winner, candidates } = await pool.diff(job(ALL, within({ applyMemory: 45 * MIB })));
+    const options = { container: "bsdiff40", budget: { applyMemory: 43 * MIB } } as const;
+    const { winner, candidates } = await pool.diff(job(ALL, { options }));
     expect(candidates[0]).toMatchObject({
       outcome: "over-memory",
       sizeBytes: expect.any(Number),
-      note: expect.stringMatching(/^applying takes \d+ bytes of memory, more than the 47185920 allowed$/),
+      note: expect.stringMatching(/^applying takes \d+ bytes of memory, more than the 45088768 allowed$/),
     });
     expect(["VCDIFF", "ZSTD_DICT"]).toContain(winner!.algorithm);
-    expect(winner!.cost.memoryBytes).toBeLessThanOrEqual(45 * MIB);
+    expect(winner!.cost.memoryBytes).toBeLessThanOrEqual(43 * MIB);
     const tight = await pool.diff(job(ALL, within({ applyMemory: MIB })));
     expect(tight.winner).toBeUndefined();
     expect(tight.candidates.map(({ outcome, sizeBytes }) => [outcome, sizeBytes])).toEqual(

@@ -2,30 +2,34 @@
  * Writes a patch of the bsdiff family from the covers that an engine found.
  *
  * A segment with a source becomes diff bytes (target minus source), one without becomes extra bytes of the
- * triple before it. Both files are read by position and streams are compressed as they grow, so memory is
- * the patch.
+ * triple before it. Both files are read by position and bzip2 compresses streams as they grow, so memory is
+ * the patch; only BSDF2, whose streams may be brotli, holds them.
  */
-import { brotliCompressSync, constants } from "node:zlib";
 import type { ByteSource } from "../../../base/byte-source.ts";
 import { Bzip2Kernel, bzip2Memory } from "../../../kernel/kernel.ts";
-import { Bzip2Encoder } from "../bzip2/encode.ts";
+import { ENCODERS_EACH, ShorterBzip2 } from "../bzip2/shorter.ts";
 import { checkLength } from "../patch-limit.ts";
 import { NO_SOURCE, type Segments } from "../segments.ts";
 import {
   BSDF2_MAGIC,
   BSDIFF40_MAGIC,
+  COMPRESSORS,
   type Container,
   ENDSLEY_HEADER_BYTES,
   ENDSLEY_MAGIC,
   HEADER_BYTES,
 } from "./container.ts";
 import { writeInteger } from "./integer.ts";
+import { BROTLI_WORK_BYTES, type PackedStream, ShortestStream } from "./shortest-stream.ts";
+
+/** "shortest" is BSDF2, or BSDIFF40 where no stream is shorter than in bzip2. */
+export type WantedContainer = Container | "shortest";
 
 export type BsdiffParts = {
   readonly source: ByteSource;
   readonly target: ByteSource;
   readonly segments: Segments;
-  readonly container: Container;
+  readonly container: WantedContainer;
   /** Given up beyond this. */
   readonly maxBytes?: number | undefined;
 };
@@ -34,42 +38,69 @@ type Triple = { source: number; add: number; copy: number; readonly target: numb
 
 const CHUNK_BYTES = 256 * 1024;
 
-/** What writing takes besides the patch, in bytes: bzip2 works on blocks, Brotli holds what it compresses. */
-export function bsdiffWriterMemory(container: Container, targetSize: number): number {
-  return container === "bsdf2" ? 2 * targetSize : bzip2Memory(bzip2Streams(container));
+/**
+ * What writing takes besides the patch, in bytes: bzip2 works on blocks. Where a stream may be brotli, all are
+ * held, together as long as the target and a little for the triples, and the one at hand is there twice.
+ */
+export function bsdiffWriterMemory(container: WantedContainer, targetSize: number): number {
+  const bzip2 = bzip2Memory(bzip2Streams(container));
+  return mayUseBrotli(container) ? bzip2 + Math.ceil(2.25 * targetSize) + BROTLI_WORK_BYTES : bzip2;
 }
 
-function bzip2Streams(container: Container): number {
-  return container === "endsley" ? 1 : 3;
+function mayUseBrotli(container: WantedContainer): boolean {
+  return container === "bsdf2" || container === "shortest";
+}
+
+function bzip2Streams(container: WantedContainer): number {
+  return (container === "endsley" ? 1 : 3) * ENCODERS_EACH;
 }
 
 /** @throws PatchTooLong */
 export function writeBsdiff(parts: BsdiffParts): Uint8Array {
   const { source, target, segments, container, maxBytes } = parts;
-  const bzip2 = container === "bsdf2" ? undefined : new Bzip2Kernel(bzip2Streams(container));
-  const compressor = (): Compress => (bzip2 ? new Bzip2Encoder(bzip2) : new BrotliWriter());
+  const bzip2 = new Bzip2Kernel(bzip2Streams(container));
   if (container === "endsley") {
-    const all = compressor();
+    const all = new ShorterBzip2(bzip2);
     writeTriples(source, target, limited(segments, [all], maxBytes), all, all, all);
     const header = new Uint8Array(ENDSLEY_HEADER_BYTES);
     header.set(ENDSLEY_MAGIC);
     writeInteger(header, 16, target.size);
     return Buffer.concat([header, all.finish()]);
   }
-  const control = compressor();
-  const diff = compressor();
-  const extra = compressor();
+  const open = (): ShorterBzip2 | ShortestStream =>
+    mayUseBrotli(container) ? new ShortestStream(bzip2) : new ShorterBzip2(bzip2);
+  const [control, diff, extra] = [open(), open(), open()];
   writeTriples(source, target, limited(segments, [control, diff, extra], maxBytes), control, diff, extra);
-  const streams = [control.finish(), diff.finish(), extra.finish()];
-  const header = new Uint8Array(HEADER_BYTES);
-  if (container === "bsdf2") {
-    header.set(BSDF2_MAGIC);
-    header.fill(2, BSDF2_MAGIC.length, 8);
-  } else header.set(BSDIFF40_MAGIC);
-  writeInteger(header, 8, streams[0]!.length);
-  writeInteger(header, 16, streams[1]!.length);
+  const packed: PackedStream[] = [];
+  for (const stream of [control, diff, extra]) {
+    const last = stream.finish();
+    packed.push(last instanceof Uint8Array ? { compressor: "bzip2", bytes: last } : last);
+    checkLength(
+      packed.reduce((sum, { bytes }) => sum + bytes.length, HEADER_BYTES),
+      maxBytes,
+    );
+  }
+  const header = headerOf(container, packed);
+  writeInteger(header, 8, packed[0]!.bytes.length);
+  writeInteger(header, 16, packed[1]!.bytes.length);
   writeInteger(header, 24, target.size);
-  return Buffer.concat([header, ...streams]);
+  return Buffer.concat([header, ...packed.map(({ bytes }) => bytes)]);
+}
+
+/** Magic and compressors. */
+function headerOf(container: WantedContainer, packed: readonly PackedStream[]): Uint8Array {
+  const header = new Uint8Array(HEADER_BYTES);
+  const plain = container === "shortest" && packed.every(({ compressor }) => compressor === "bzip2");
+  if (container === "bsdiff40" || plain) {
+    header.set(BSDIFF40_MAGIC);
+    return header;
+  }
+  header.set(BSDF2_MAGIC);
+  header.set(
+    packed.map(({ compressor }) => COMPRESSORS.indexOf(compressor)),
+    BSDF2_MAGIC.length,
+  );
+  return header;
 }
 
 /** The same segments, as long as what was compressed of those before is no longer than it may be. */
@@ -136,37 +167,8 @@ function subtract(from: Uint8Array, bytes: Uint8Array): void {
   for (let i = 0; i < from.length; i++) from[i] = from[i]! - bytes[i]!;
 }
 
-/** `bytes` is what came out so far. */
+/** `bytes` is what surely came out so far. */
 type Compress = {
   readonly bytes: number;
   readonly push: (bytes: Uint8Array) => void;
-  readonly finish: () => Uint8Array;
 };
-
-/** Brotli has no synchronous stream in Node; what it compresses is held. */
-class BrotliWriter implements Compress {
-  /** Nothing before the end. */
-  readonly bytes = 0;
-  #bytes = new Uint8Array(CHUNK_BYTES);
-  #length = 0;
-
-  push(bytes: Uint8Array): void {
-    if (this.#length + bytes.length > this.#bytes.length) {
-      const grown = new Uint8Array(Math.max(this.#length + bytes.length, this.#bytes.length * 2));
-      grown.set(this.#bytes.subarray(0, this.#length));
-      this.#bytes = grown;
-    }
-    this.#bytes.set(bytes, this.#length);
-    this.#length += bytes.length;
-  }
-
-  finish(): Uint8Array {
-    return brotliCompressSync(this.#bytes.subarray(0, this.#length), {
-      params: {
-        [constants.BROTLI_PARAM_QUALITY]: 11,
-        [constants.BROTLI_PARAM_LGWIN]: 24,
-        [constants.BROTLI_PARAM_SIZE_HINT]: this.#length,
-      },
-    });
-  }
-}

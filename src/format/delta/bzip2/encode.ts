@@ -1,9 +1,11 @@
 /**
- * bzip2, the encoder: what decode.ts undoes, block by block, at level 9. The kernel does the work.
+ * bzip2, the encoder: what decode.ts undoes, block by block. The kernel does the work.
  *
  * Better than the reference encoder only in that Huffman tables are refined a few times more.
  */
 import type { Bzip2Kernel } from "../../../kernel/kernel.ts";
+
+const LARGEST_LEVEL = 9;
 
 export class Bzip2Encoder {
   readonly #kernel: Bzip2Kernel;
@@ -12,10 +14,13 @@ export class Bzip2Encoder {
   bytes = 0;
   #done: Uint8Array[] = [];
 
-  /** @param kernel has room for this stream */
-  constructor(kernel: Bzip2Kernel) {
+  /**
+   * @param kernel has room for this stream
+   * @param level 1 to 9: how many times 100,000 bytes a block has at most
+   */
+  constructor(kernel: Bzip2Kernel, level: number = LARGEST_LEVEL) {
     this.#kernel = kernel;
-    this.#stream = kernel.open();
+    this.#stream = kernel.open(level);
   }
 
   push(bytes: Uint8Array): void {

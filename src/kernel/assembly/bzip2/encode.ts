@@ -10,6 +10,8 @@ import { putBits, putWholeBytes } from "./bit-output";
 import { canonicalCodes } from "./code-lengths";
 import { addCrc, buildCrcTables, combineCrc, CRC_START } from "./crc";
 import {
+  BLOCK_RESERVE,
+  BLOCK_UNIT,
   blockOf,
   CODES_AT,
   COLUMN_AT,
@@ -18,7 +20,6 @@ import {
   FRONT_AT,
   GROUP_SYMBOLS,
   INPUT_AT,
-  MAX_BLOCK,
   OUTPUT_AT,
   SELECTORS_AT,
   SUFFIXES_AT,
@@ -27,7 +28,6 @@ import {
 } from "./encoder";
 import { chooseTables, lengthsOf, MAX_CODE_BITS } from "./tables";
 
-const LEVEL: u32 = 9;
 const MAX_RUN: u32 = 255;
 /** What a run adds to a block at most, and one byte more. */
 const RUN_ROOM: u32 = 6;
@@ -51,7 +51,8 @@ export function bzip2Output(): usize {
   return shared + OUTPUT_AT;
 }
 
-export function openEncoder(encoder: Encoder): void {
+/** @param level 1 to 9: how many times 100,000 bytes a block has at most */
+export function openEncoder(encoder: Encoder, level: u32): void {
   encoder.buffer = 0;
   encoder.bits = 0;
   encoder.length = 0;
@@ -59,9 +60,10 @@ export function openEncoder(encoder: Encoder): void {
   encoder.runLength = 0;
   encoder.crc = CRC_START;
   encoder.combined = 0;
-  // "BZh9" waits until the first block is written.
+  encoder.maxBlock = level * BLOCK_UNIT - BLOCK_RESERVE;
+  // "BZh" and the level wait until the first block is written.
   encoder.out = 0;
-  encoder.buffer = 0x425a6830 + LEVEL;
+  encoder.buffer = 0x425a6830 + level;
   encoder.bits = 32;
 }
 
@@ -78,7 +80,7 @@ export function encode(encoder: Encoder, length: u32): u32 {
       encoder.runByte = byte;
     }
     while (at < stop) {
-      if (encoder.runLength == 0 && encoder.length + RUN_ROOM > MAX_BLOCK) {
+      if (encoder.runLength == 0 && encoder.length + RUN_ROOM > encoder.maxBlock) {
         encoder.crc = addCrc(shared + CRC_AT, encoder.crc, summed, <u32>(at - summed));
         summed = at;
         endBlock(encoder);

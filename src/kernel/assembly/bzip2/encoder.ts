@@ -1,11 +1,14 @@
 /** One bzip2 stream that is being written, and the work space that all of them share. */
 
-/** Level 9; the reference encoder leaves these 19 bytes free. */
-export const MAX_BLOCK: u32 = 900_000 - 19;
+export const BLOCK_UNIT: u32 = 100_000;
+/** The reference encoder leaves these bytes of a block free. */
+export const BLOCK_RESERVE: u32 = 19;
+/** At level 9. */
+export const MAX_BLOCK: u32 = 9 * BLOCK_UNIT - BLOCK_RESERVE;
 export const MAX_TABLES: u32 = 6;
 export const GROUP_SYMBOLS: u32 = 50;
 export const MAX_SYMBOLS: u32 = 258;
-/** What is taken at once; it fills at most one block. */
+/** What is taken at once; it ends at most one block of level 9, three of level 1. */
 export const INPUT_BYTES: u32 = 256 * 1024;
 
 // @ts-ignore: decorator
@@ -17,6 +20,7 @@ export class Encoder {
   out: usize;
   /** The block so far, and the run of equal bytes that is not yet in it. */
   length: u32;
+  maxBlock: u32;
   runByte: i32;
   runLength: u32;
   crc: u32;
@@ -48,6 +52,6 @@ export const LENGTHS_AT: usize = WEIGHTS_AT + <usize>MAX_TABLES * 1056;
 export const ORDERS_AT: usize = LENGTHS_AT + <usize>MAX_TABLES * 272;
 export const CODES_AT: usize = ORDERS_AT + <usize>MAX_TABLES * 528;
 export const CODE_WORK_AT: usize = CODES_AT + <usize>MAX_TABLES * 1056;
-/** Two blocks at the very most: the one that a portion filled, and the last one. */
+/** Two blocks of level 9 at the very most, the one that a portion filled and the last one; of level 1 there are four. */
 export const OUTPUT_AT: usize = CODE_WORK_AT + 8192;
 export const SHARED_BYTES: u32 = <u32>OUTPUT_AT + 4 * MAX_BLOCK + 128 * 1024;
