@@ -15,6 +15,7 @@ import {
 import { signedStorage } from "./misbehaving-server/signed-storage.ts";
 import { makePki } from "./pki.ts";
 import { type RawAnswer, rawAsk, rawConnection } from "./raw-client.ts";
+import { hasTool } from "./tools.ts";
 import { noise } from "./world.ts";
 
 const BODY = noise(10_000, 1);
@@ -131,7 +132,7 @@ describe("right service", () => {
     expect((await rawAsk(server.port, { target, method })).status).toBe(status);
   });
 
-  it("gives all files of a folder, by TLS too", async () => {
+  it.skipIf(!hasTool("openssl"))("gives all files of a folder, by TLS too", async () => {
     const pki = makePki({ intermediates: 0 });
     try {
       const { keyPath, pem } = pki.issueServer("server", "IP:127.0.0.1");

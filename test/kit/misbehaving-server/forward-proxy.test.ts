@@ -5,6 +5,7 @@ import { connect as connectTls } from "node:tls";
 import { afterEach, expect, it } from "vitest";
 import { makePki } from "../pki.ts";
 import { rawAsk } from "../raw-client.ts";
+import { hasTool } from "../tools.ts";
 import { noise } from "../world.ts";
 import { type ForwardProxy, forwardProxy, type ProxyWay } from "./forward-proxy.ts";
 import { type MisbehavingServer, misbehavingServer, type ServerRequest } from "./server.ts";
@@ -41,7 +42,7 @@ it("forwards absolute-form, whatever the name, and keeps its own headers to itse
   expect(entry!.headers).not.toHaveProperty("proxy-authorization");
 });
 
-it("tunnels TLS and sees nothing of it", async () => {
+it.skipIf(!hasTool("openssl"))("tunnels TLS and sees nothing of it", async () => {
   const pki = makePki({ intermediates: 0 });
   try {
     const { keyPath, pem } = pki.issueServer("server", "DNS:themis.invalid");

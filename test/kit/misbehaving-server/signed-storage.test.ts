@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { afterEach, expect, it } from "vitest";
 import { makePki } from "../pki.ts";
 import { type RawAnswer, rawAsk } from "../raw-client.ts";
+import { hasTool } from "../tools.ts";
 import { noise } from "../world.ts";
 import type { Fault } from "./fault.ts";
 import { fault } from "./faults.ts";
@@ -123,7 +124,7 @@ it("a storage has faults of its own behind the signature", async () => {
   expect(await follow(pair, target)).toMatchObject({ end: "open", rest: BODY });
 });
 
-it("fault 67: only a page with TLS can lead to one without", async () => {
+it.skipIf(!hasTool("openssl"))("fault 67: only a page with TLS can lead to one without", async () => {
   const pki = makePki({ intermediates: 0 });
   try {
     const { keyPath, pem } = pki.issueServer("server", "IP:127.0.0.1");
