@@ -58,6 +58,8 @@ export type Pki = {
   readonly chainPath: string;
   /** Another signer of the same issuing CA. */
   issueSigner(name: string, key?: KeyKind): Identity;
+  /** A TLS server's certificate from the same CA, for `IP:127.0.0.1` or `DNS:other.invalid`. */
+  issueServer(name: string, subject: string, validity?: "now" | "expired"): Identity;
   remove(): void;
 };
 
@@ -107,6 +109,8 @@ export function makePki({
     signer,
     chainPath,
     issueSigner: (name, kind = "p-256") => issue(folder, name, kind, issuer, signerLines(undefined), VALID),
+    issueServer: (name, subject, state = "now") =>
+      issue(folder, name, "p-256", issuer, serverLines(subject), state === "now" ? VALID : PAST),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
 }
@@ -202,6 +206,15 @@ function signerLines(defect: PkiDefect | undefined): string[] {
     `keyUsage=critical,${defect === "no-digital-signature" ? "keyEncipherment" : "digitalSignature"}`,
     `extendedKeyUsage=${defect === "no-code-signing" ? "emailProtection" : "codeSigning"}`,
     ...(defect === "signer-unknown-critical" ? [UNKNOWN_CRITICAL] : []),
+  ];
+}
+
+function serverLines(subject: string): string[] {
+  return [
+    "basicConstraints=critical,CA:FALSE",
+    "keyUsage=critical,digitalSignature",
+    "extendedKeyUsage=serverAuth",
+    `subjectAltName=${subject}`,
   ];
 }
 
