@@ -12,6 +12,12 @@ export type {
 } from "./fetch/delta-update-engine.ts";
 export type { DeltaSearch, FoundDelta } from "./fetch/find-delta.ts";
 export {
+  type DownloaderOptions,
+  type DownloadRequest,
+  type DownloadResult,
+  ParallelDownloader,
+} from "./fetch/parallel-downloader.ts";
+export {
   type Delta,
   type DeltaManifest,
   decodeDeltaManifest,

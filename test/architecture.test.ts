@@ -28,6 +28,7 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   "bsdiff-node": /^publish\/diff\//,
   tar: /^format\/pack\//,
   ajv: /^format\//,
+  undici: /^fetch\/transfer\/(http-(client|body)|undici-parts\.d)\.ts$/,
   commander: /^bin\//,
   "@inquirer/password": /^bin\//,
 };

@@ -11,10 +11,11 @@ import type { Verified } from "../trust/verified.ts";
 import { type TrustedState, verifyRelease } from "../trust/verify-release.ts";
 import { MAX_SIGNATURE_BYTES, type SignatureReport } from "../trust/verify-signature.ts";
 import { FetchError } from "./fetch-error.ts";
-import type { Source } from "./source.ts";
+import type { Source } from "./transfer/source.ts";
 
 export type DiscoverRequest = {
-  readonly source: Source;
+  /** The best first; the others are asked when it cannot be reached. */
+  readonly sources: readonly Source[];
   readonly anchors: readonly TrustAnchor[];
   /** "" for the offered one. */
   readonly version: string;
@@ -24,7 +25,10 @@ export type DiscoverRequest = {
 };
 
 export type Discovered = {
+  /** Where the manifest came from. */
   readonly source: Source;
+  /** That, and where the same release should lie besides. */
+  readonly sources: readonly Source[];
   readonly manifest: Verified<Manifest>;
   readonly manifestSha256: string;
   readonly report: SignatureReport;
@@ -33,21 +37,27 @@ export type Discovered = {
 
 /** @throws FetchError SOURCE_*; everything verifyRelease throws */
 export async function discover(request: DiscoverRequest): Promise<Discovered> {
-  const { source, bytes } = await findManifest(request);
-  const signature = await source.readAll("manifest.json.p7s", MAX_SIGNATURE_BYTES, request.signal);
-  if (!signature) {
+  const { source, sources, bytes } = await findManifest(request);
+  const { signal } = request;
+  const signature = await source.readAll("manifest.json.p7s", MAX_SIGNATURE_BYTES, { signal });
+  if (typeof signature === "string") {
     throw new FetchError(
       "ASSET_SIZE",
       `the release at ${source.name} is not signed: it has no manifest.json.p7s`,
     );
   }
-  const { manifest, report } = verifyRelease({ ...request, manifestBytes: bytes, signatureBytes: signature });
+  const { manifest, report } = verifyRelease({
+    ...request,
+    manifestBytes: bytes,
+    signatureBytes: signature.bytes,
+  });
   return {
     source,
+    sources,
     manifest,
     report,
     manifestSha256: sha256(bytes),
-    bytesFetched: bytes.length + signature.length,
+    bytesFetched: bytes.length + signature.bytes.length,
   };
 }
 
@@ -62,9 +72,10 @@ export async function readDeltaManifests(
   const deltas: DeltaManifest[] = [];
   let bytesFetched = 0;
   for (const { asset, size_bytes, sha256_hash, from_version } of wanted) {
-    const bytes = await source.readAll(asset, size_bytes, signal);
+    const found = await source.readAll(asset, size_bytes, { signal });
     // Missing deltas cost bytes, wrong ones are an attack or a broken source.
-    if (!bytes) continue;
+    if (typeof found === "string") continue;
+    const { bytes } = found;
     bytesFetched += bytes.length;
     if (sha256(bytes) !== sha256_hash) {
       throw new FetchError(
@@ -79,20 +90,40 @@ export async function readDeltaManifests(
   return { deltas, bytesFetched };
 }
 
+type Found = Pick<Discovered, "source" | "sources"> & { readonly bytes: Uint8Array };
+
+/** @throws FetchError: of the first source, when none has an answer */
+async function findManifest(request: DiscoverRequest): Promise<Found> {
+  const errors: unknown[] = [];
+  for (const asked of request.sources) {
+    try {
+      const { folder, bytes } = await findManifestAt(asked, request);
+      const at = (source: Source): Source => (folder === "" ? source : source.at(folder));
+      const others = request.sources.filter((source) => source !== asked);
+      const source = at(asked);
+      return { source, sources: [source, ...others.map(at)], bytes };
+    } catch (error) {
+      request.signal?.throwIfAborted();
+      if (!(error instanceof FetchError)) throw error;
+      errors.push(error);
+    }
+  }
+  throw errors[0];
+}
+
 /** A bundle has its manifest right there; a release page below `latest`, or below the version asked for. */
-async function findManifest({
-  source,
-  version,
-  signal,
-}: DiscoverRequest): Promise<{ source: Source; bytes: Uint8Array }> {
-  const places =
-    version === "" ? [source, source.at("latest")] : [source.at(encodeURIComponent(version)), source];
-  for (const place of places) {
-    const bytes = await place.readAll("manifest.json", manifestKind.maxBytes, signal);
-    if (bytes) return { source: place, bytes };
+async function findManifestAt(
+  source: Source,
+  { version, signal }: DiscoverRequest,
+): Promise<{ readonly folder: string; readonly bytes: Uint8Array }> {
+  const folders = version === "" ? ["", "latest"] : [encodeURIComponent(version), ""];
+  for (const folder of folders) {
+    const place = folder === "" ? source : source.at(folder);
+    const found = await place.readAll("manifest.json", manifestKind.maxBytes, { signal });
+    if (typeof found !== "string") return { folder, bytes: found.bytes };
   }
   throw new FetchError("SOURCE_STATUS", `there is no release${version && ` ${version}`} at ${source.name}`, {
     facts: { status: 404 },
-    hint: "a source is a bundle, or a page made by themis-bundle publish",
+    hint: "a source is a bundle, or a page made by themis-bundle publish; a private one answers so to strangers",
   });
 }

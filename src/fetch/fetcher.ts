@@ -4,7 +4,8 @@ import type { DevicePlace } from "./place.ts";
 import { type Plan, withoutPack } from "./plan.ts";
 import type { Prepared } from "./prepare.ts";
 import type { FellBack } from "./rebuild.ts";
-import { PackAbsent, transfer } from "./transfer.ts";
+import { RateLimit } from "./transfer/rate-limit.ts";
+import { PackAbsent, transfer } from "./transfer/transfer.ts";
 import type { UpdateRequest, UpdateTools } from "./update-request.ts";
 
 export class Fetcher {
@@ -14,12 +15,15 @@ export class Fetcher {
   readonly #tools: UpdateTools;
   readonly #place: DevicePlace;
   readonly #prepared: Prepared;
+  readonly #rateLimit: RateLimit | undefined;
 
   constructor(request: UpdateRequest, tools: UpdateTools, place: DevicePlace, prepared: Prepared) {
     this.#request = request;
     this.#tools = tools;
     this.#place = place;
     this.#prepared = prepared;
+    const { limitRate } = request;
+    this.#rateLimit = limitRate === undefined ? undefined : new RateLimit(limitRate);
   }
 
   /** A pack of patches that the source does not have costs its files their delta, not the update. */
@@ -41,12 +45,14 @@ export class Fetcher {
   async blobs(blobs: readonly Blob[]): Promise<void> {
     const { release, plan } = this.#prepared;
     await transfer({
-      source: release.source,
+      sources: release.sources,
       packs: release.manifest.packs,
       blobs,
       folder: this.#place.transfer,
       connections: this.#request.connections,
       signal: this.#request.signal,
+      rateLimit: this.#rateLimit,
+      notice: (message) => this.#tools.notice?.(message),
       received: (bytes) => {
         this.bytes += bytes;
       },

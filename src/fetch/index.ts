@@ -13,6 +13,12 @@ export {
 } from "./delta-update-engine.ts";
 export { FetchError } from "./fetch-error.ts";
 export type { DeltaSearch, FoundDelta } from "./find-delta.ts";
+export {
+  type DownloaderOptions,
+  type DownloadRequest,
+  type DownloadResult,
+  ParallelDownloader,
+} from "./parallel-downloader.ts";
 export { type RollbackResult, readStatus, rollBack, type Status } from "./rollback.ts";
 export {
   download,

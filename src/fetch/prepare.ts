@@ -1,16 +1,13 @@
 /** Everything an update must know before its first byte: the proven release, the disk as it is, the plan, the space. */
-import { statfs } from "node:fs/promises";
 import type { EntryRecord } from "../format/record/restore-point.ts";
 import { NOTHING_TRUSTED } from "../trust/verify-release.ts";
-import { type Discovered, discover, readDeltaManifests } from "./discover.ts";
-import { FetchError } from "./fetch-error.ts";
+import { type Discovered, readDeltaManifests } from "./discover.ts";
 import type { DevicePlace } from "./place.ts";
 import { changesNothing, type Plan, planUpdate } from "./plan.ts";
 import { scanEntry } from "./scan.ts";
-import { openSource } from "./source.ts";
 import type { DeviceState } from "./state.ts";
-import { affectedPaths } from "./switch-steps.ts";
-import { transferBytes } from "./transfer.ts";
+import { openSource } from "./transfer/open-source.ts";
+import type { Source } from "./transfer/source.ts";
 import type { UpdateRequest } from "./update-request.ts";
 
 export type Prepared = {
@@ -21,9 +18,28 @@ export type Prepared = {
   readonly bytesFetched: number;
 };
 
-export function discoverFor(request: UpdateRequest, state: DeviceState | undefined, now: Date) {
+/** What a request names, for as long as `work` takes. @throws FetchError SOURCE_INVALID, CA_UNREADABLE */
+export async function withSources<T>(
+  { source, mirrors = [], connections, caFile }: UpdateRequest,
+  work: (sources: readonly Source[]) => Promise<T>,
+): Promise<T> {
+  const opened: Source[] = [];
+  try {
+    for (const place of [source, ...mirrors]) opened.push(await openSource(place, { connections, caFile }));
+    return await work(opened);
+  } finally {
+    for (const each of opened) await each.close();
+  }
+}
+
+export function discoverFor(
+  request: UpdateRequest,
+  sources: readonly Source[],
+  state: DeviceState | undefined,
+  now: Date,
+) {
   return {
-    source: openSource(request.source),
+    sources,
     anchors: request.anchors,
     version: request.version,
     trusted: state?.trusted() ?? NOTHING_TRUSTED,
@@ -36,10 +52,8 @@ export async function prepare(
   request: UpdateRequest,
   place: DevicePlace,
   state: DeviceState | undefined,
-  now: Date,
-  proven?: Discovered,
+  release: Discovered,
 ): Promise<Prepared> {
-  const release = proven ?? (await discover(discoverFor(request, state, now)));
   const recorded = state?.files() ?? [];
   const from = state?.installed().version ?? "";
   const { manifest } = release;
@@ -67,24 +81,4 @@ async function scanAll(root: string, paths: readonly string[]): Promise<Map<stri
   const found = new Map<string, EntryRecord>();
   for (const path of new Set(paths)) found.set(path, await scanEntry(root, path));
   return found;
-}
-
-/** Packs, rebuilt files and copies for the way back must all fit before the first byte is fetched. */
-export async function preFlight(place: DevicePlace, { release, plan, found }: Prepared): Promise<void> {
-  const rebuilt = plan.steps.reduce(
-    (sum, step) =>
-      sum +
-      ("target" in step && ["patch", "copy", "download"].includes(step.kind) ? step.target.size_bytes : 0),
-    0,
-  );
-  const saved = affectedPaths(plan.steps).reduce((sum, path) => sum + (found.get(path)?.size ?? 0), 0);
-  const need = transferBytes(release.manifest.packs, plan.blobs) + rebuilt + saved;
-  const { bavail, bsize } = await statfs(place.root);
-  const free = bavail * bsize;
-  if (free < need) {
-    throw new FetchError("NO_SPACE", `the update needs ${need} bytes under ${place.root}, ${free} are free`, {
-      facts: { needBytes: need, freeBytes: free },
-      hint: "nothing was changed; free some space and run it again",
-    });
-  }
 }

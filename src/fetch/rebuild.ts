@@ -13,7 +13,7 @@ import type { Pack, Target } from "../format/manifest/manifest.ts";
 import { type Applied, applyDelta, madeOrWhole, mismatch } from "./apply-delta.ts";
 import { FetchError } from "./fetch-error.ts";
 import type { PlanStep } from "./plan.ts";
-import { partPath } from "./transfer.ts";
+import { partPath } from "./transfer/part-file.ts";
 import { type Content, writeProven } from "./write-proven.ts";
 
 export type StagedFile = { readonly target: Target; readonly staged: string };

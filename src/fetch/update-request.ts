@@ -4,6 +4,12 @@ import type { OnStep } from "./install/switch.ts";
 
 export type UpdateRequest = {
   readonly source: string;
+  /** Other places that hold the same releases, asked when the source fails or is slow. */
+  readonly mirrors?: readonly string[] | undefined;
+  /** Bytes a second over all connections; undefined is no limit. */
+  readonly limitRate?: number | undefined;
+  /** A PEM file of certification authorities for TLS besides Node's own. */
+  readonly caFile?: string | undefined;
   readonly root: string;
   readonly anchors: readonly TrustAnchor[];
   /** "" for the offered release. */
@@ -26,5 +32,7 @@ export type UpdateProgress = {
 export type UpdateTools = {
   readonly now: () => Date;
   readonly progress?: (event: UpdateProgress) => void;
+  /** What a person would wonder about, such as a long wait. */
+  readonly notice?: (message: string) => void;
   readonly onStep?: OnStep;
 };

@@ -19,11 +19,13 @@ import { makeRestorePoint } from "./install/restore-point.ts";
 import type { JournalEntry } from "./install/switch.ts";
 import { type DevicePlace, findPlace, withDevice } from "./place.ts";
 import { changesNothing, type Plan } from "./plan.ts";
-import { discoverFor, type Prepared, preFlight, prepare } from "./prepare.ts";
+import { preFlight } from "./pre-flight.ts";
+import { discoverFor, type Prepared, prepare, withSources } from "./prepare.ts";
 import { type FellBack, rebuild, type StagedFile } from "./rebuild.ts";
 import { DeviceState, type RestorePointRecord } from "./state.ts";
 import { affectedPaths, type FileOutcome, outcomes, recordOf, switchSteps } from "./switch-steps.ts";
-import { transferBytes } from "./transfer.ts";
+import { transferBytes } from "./transfer/pieces.ts";
+import type { Source } from "./transfer/source.ts";
 import type { UpdateRequest, UpdateTools } from "./update-request.ts";
 
 export type Offer = {
@@ -57,16 +59,20 @@ export async function planOnly(request: UpdateRequest, { now }: UpdateTools): Pr
   const place = await findPlace(request.root);
   const state = DeviceState.read(place.themis);
   try {
-    const found = await prepare(request, place, state, now());
-    return {
-      from: found.from,
-      to: found.release.manifest.version,
-      product: found.release.manifest.product,
-      signers: found.release.report.signers,
-      plan: found.plan,
-      bytesToFetch: transferBytes(found.release.manifest.packs, found.plan.blobs),
-      upToDate: changesNothing(found.plan),
-    };
+    return await withSources(request, async (sources) => {
+      const release = await discover(discoverFor(request, sources, state, now()));
+      const { plan, from } = await prepare(request, place, state, release);
+      const { manifest, report } = release;
+      return {
+        from,
+        to: manifest.version,
+        product: manifest.product,
+        signers: report.signers,
+        plan,
+        bytesToFetch: transferBytes(manifest.packs, plan.blobs),
+        upToDate: changesNothing(plan),
+      };
+    });
   } finally {
     state?.close();
   }
@@ -82,7 +88,16 @@ export async function download(request: UpdateRequest, tools: UpdateTools): Prom
   return run(request, tools, "download");
 }
 
-async function run(
+function run(
+  request: UpdateRequest,
+  tools: UpdateTools,
+  until: "download" | "update",
+): Promise<UpdateResult> {
+  return withSources(request, (sources) => runFrom(sources, request, tools, until));
+}
+
+async function runFrom(
+  sources: readonly Source[],
   request: UpdateRequest,
   tools: UpdateTools,
   until: "download" | "update",
@@ -90,18 +105,18 @@ async function run(
   const startedMs = performance.now();
   const place = await findPlace(request.root);
   // Proven before the lock, so that a refused release leaves an untouched root.
-  const release = await discoverFirst(request, place, tools.now());
+  const release = await discoverFirst(request, sources, place, tools.now());
   return withDevice(place, tools.now, async (state, recovery) => {
     checkFreshness(release.manifest, {
       now: tools.now(),
       trusted: state.trusted(),
       version: request.version,
     });
-    const found = await prepare(request, place, state, tools.now(), release);
+    const found = await prepare(request, place, state, release);
     const report = reporting(found, recovery, startedMs);
     if (isInstalled(found, state)) return report("nothing-to-do", {});
 
-    await preFlight(place, found);
+    await preFlight({ ...found, place, manifest: release.manifest, now: tools.now() });
     const fetched = new Fetcher(request, tools, place, found);
     const { plan, withoutDelta } = await fetched.plan(found.plan);
     if (until === "download")
@@ -134,10 +149,15 @@ async function run(
   });
 }
 
-async function discoverFirst(request: UpdateRequest, place: DevicePlace, now: Date): Promise<Discovered> {
+async function discoverFirst(
+  request: UpdateRequest,
+  sources: readonly Source[],
+  place: DevicePlace,
+  now: Date,
+): Promise<Discovered> {
   const state = DeviceState.read(place.themis);
   try {
-    return await discover(discoverFor(request, state, now));
+    return await discover(discoverFor(request, sources, state, now));
   } finally {
     state?.close();
   }

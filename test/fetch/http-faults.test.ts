@@ -174,7 +174,7 @@ it.each<{ why: string; code: string; fault: Fault }>([
   },
   {
     why: "gzip that nobody asked for",
-    code: "SOURCE_STATUS",
+    code: "TRANSFER_INTERRUPTED",
     fault: first(
       99,
       ({ bytes, response }) =>
@@ -183,7 +183,7 @@ it.each<{ why: string; code: string; fault: Fault }>([
   },
   {
     why: "a redirect that never ends",
-    code: "SOURCE_UNREACHABLE",
+    code: "SOURCE_REDIRECT",
     fault: first(9999, ({ response }) => void response.writeHead(302, { location: `/${PACK}` }).end()),
   },
   {

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { ThemisError } from "../../base/error.ts";
 import type { PlanStep } from "../../fetch/plan.ts";
 import { download, type Offer, planOnly, type UpdateResult, update } from "../../fetch/update.ts";
 import type { UpdateRequest } from "../../fetch/update-request.ts";
@@ -13,6 +14,9 @@ type Options = {
   readonly trustAnchor: string;
   readonly version: string;
   readonly connections: number;
+  readonly mirror: readonly string[];
+  readonly limitRate?: string;
+  readonly ca?: string;
   readonly applyMemory?: string;
   readonly exitCode?: boolean;
   readonly dryRun?: boolean;
@@ -56,6 +60,7 @@ export function downloadCommand({ say, signal }: Tools): Command {
   ).action(async (options: Options) => {
     const result = await download(await toRequest(options, signal), {
       now: () => new Date(),
+      notice: (message) => say.note(message),
       progress: ({ phase, ...event }) => say.progress({ label: phase, ...event }),
     });
     say.result(
@@ -83,6 +88,7 @@ export function updateCommand({ say, signal }: Tools): Command {
       }
       const result = await update(request, {
         now: () => new Date(),
+        notice: (message) => say.note(message),
         progress: ({ phase, ...event }) => say.progress({ label: phase, ...event }),
       });
       if (result.recovery !== "nothing")
@@ -101,16 +107,36 @@ function withSource(made: Command): Command {
     .requiredOption("--root <folder>", "the installed tree")
     .requiredOption("--trust-anchor <file>", "the pinned certificate, PEM")
     .option("--version <version>", "this release and no other", "")
-    .option("--connections <n>", "ranges fetched at once", wholeNumber("--connections", 1, 64), 4)
+    .option(
+      "--mirror <place...>",
+      "where the same releases lie besides; asked when the source fails or is slow",
+      [],
+    )
+    .option(
+      "--connections <n>",
+      "ranges fetched at once from one source",
+      wholeNumber("--connections", 1, 64),
+      4,
+    )
+    .option("--limit-rate <size>", "fetch at most so much a second, such as 2M (default: no limit)")
+    .option("--ca <file>", "believe these authorities for TLS too, PEM; NODE_EXTRA_CA_CERTS works as well")
     .option("--apply-memory <size>", "take whole what needs more to rebuild, such as 96M (default: all)");
 }
 
 async function toRequest(options: Options, signal: AbortSignal): Promise<UpdateRequest> {
-  const { source, root, version, connections } = options;
+  const { source, mirror: mirrors, root, version, connections, ca: caFile } = options;
+  const limitRate = options.limitRate === undefined ? undefined : parseRate(options.limitRate);
   const applyMemory =
     options.applyMemory === undefined ? undefined : parseBytes("--apply-memory", options.applyMemory);
   const anchors = await loadTrustAnchors(options.trustAnchor);
-  return { source, root, version, connections, applyMemory, signal, anchors };
+  return { source, mirrors, root, version, connections, limitRate, caFile, applyMemory, signal, anchors };
+}
+
+/** @throws ThemisError USAGE */
+function parseRate(text: string): number {
+  const rate = parseBytes("--limit-rate", text);
+  if (rate > 0) return rate;
+  throw new ThemisError("USAGE", "usage", "--limit-rate takes at least one byte a second");
 }
 
 function offerJson(name: string, { plan, ...offer }: Offer) {

@@ -1,0 +1,39 @@
+/** From what a person named to a source: a folder, or an http(s) URL. */
+import { FetchError } from "../fetch-error.ts";
+import { folderSource } from "./folder-source.ts";
+import type { HttpClientOptions } from "./http-client.ts";
+import type { Source } from "./source.ts";
+
+export type SourceOptions = Omit<HttpClientOptions, "connections"> & { readonly connections: number };
+
+/** @throws FetchError SOURCE_INVALID, CA_UNREADABLE */
+export async function openSource(location: string, options: SourceOptions): Promise<Source> {
+  if (/^https?:\/\//i.test(location)) {
+    if (!URL.canParse(location))
+      throw new FetchError("SOURCE_INVALID", `${JSON.stringify(location)} is not a URL`);
+    const base = new URL(location);
+    const credentials = basicAuthorization(base);
+    base.username = "";
+    base.password = "";
+    // undici is loaded by those who need it.
+    const [{ HttpClient }, { httpSource }] = await Promise.all([
+      import("./http-client.ts"),
+      import("./http-source.ts"),
+    ]);
+    return httpSource({ client: new HttpClient(options), base, credentials });
+  }
+  if (/^[a-z][a-z0-9+.-]+:/i.test(location) && !location.startsWith("file:")) {
+    throw new FetchError(
+      "SOURCE_INVALID",
+      `the source ${JSON.stringify(location)} is neither a folder nor an http(s) URL`,
+    );
+  }
+  return folderSource(location.replace(/^file:(\/\/)?/, ""));
+}
+
+/** RFC 7617. As a header it stays with its origin; in a URL it would end up in messages. */
+function basicAuthorization({ username, password }: URL): Readonly<Record<string, string>> {
+  if (username === "" && password === "") return {};
+  const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  return { authorization: `Basic ${Buffer.from(pair).toString("base64")}` };
+}

@@ -1,0 +1,51 @@
+/** A pack as it grows on this device: sparse, each piece at its own offset. */
+import { type FileHandle, open } from "node:fs/promises";
+import { join } from "node:path";
+import { PIECE_BYTES } from "../../format/manifest/blob.ts";
+import type { Pack } from "../../format/manifest/manifest.ts";
+import type { PiecePlace } from "./piece-pool.ts";
+import { pieceLength } from "./pieces.ts";
+
+/** ROOT/.themis/transfer/<sha256 of the pack>.part: what it is called says what it must become. */
+export function partPath(folder: string, pack: Pack): string {
+  return join(folder, `${pack.sha256_hash}.part`);
+}
+
+export class PartFile {
+  readonly pack: Pack;
+  /** Pieces that are wanted and not there. */
+  readonly missing = new Set<number>();
+  readonly #file: FileHandle;
+
+  private constructor(pack: Pack, file: FileHandle) {
+    this.pack = pack;
+    this.#file = file;
+  }
+
+  static async open(folder: string, pack: Pack): Promise<PartFile> {
+    const path = partPath(folder, pack);
+    return new PartFile(pack, await open(path, "r+").catch(() => open(path, "w+", 0o600)));
+  }
+
+  place(piece: number): PiecePlace {
+    return {
+      descriptor: this.#file.fd,
+      offset: piece * PIECE_BYTES,
+      length: pieceLength(this.pack, piece),
+      sha256: this.pack.pieces[piece]!,
+    };
+  }
+
+  /** In bytes, as it is now. */
+  async size(): Promise<number> {
+    return (await this.#file.stat()).size;
+  }
+
+  async sync(): Promise<void> {
+    await this.#file.datasync();
+  }
+
+  async close(): Promise<void> {
+    await this.#file.close();
+  }
+}

@@ -1,0 +1,55 @@
+/** Which pieces of which packs some blobs lie in, and in which order they are fetched. */
+import { type Blob, PIECE_BYTES } from "../../format/manifest/blob.ts";
+import type { Pack } from "../../format/manifest/manifest.ts";
+
+/** A run of neighbouring pieces of one pack: what one request asks for. */
+export type Run = {
+  readonly pack: Pack;
+  /** The first piece that is still missing. */
+  readonly first: number;
+  /** Not included. */
+  readonly end: number;
+};
+
+/** One request asks for at most so much, so that connections share a large pack and a mirror can be left soon. */
+const MAX_RUN_PIECES = 32;
+
+export function pieceLength({ size_bytes: size }: Pack, piece: number): number {
+  return Math.min(PIECE_BYTES, size - piece * PIECE_BYTES);
+}
+
+/** Packs in the order of the first blob that lies in each, their pieces likewise: what comes first is fetched first. */
+export function wantedPieces(packs: readonly Pack[], blobs: readonly Blob[]): ReadonlyMap<Pack, number[]> {
+  const byName = new Map(packs.map((pack) => [pack.asset, pack]));
+  const wanted = new Map<Pack, Set<number>>();
+  for (const { pack: name, offset, length } of blobs) {
+    const pack = byName.get(name);
+    if (!pack || length === 0) continue;
+    const pieces = wanted.get(pack) ?? new Set();
+    for (let piece = Math.floor(offset / PIECE_BYTES); piece * PIECE_BYTES < offset + length; piece++)
+      pieces.add(piece);
+    wanted.set(pack, pieces);
+  }
+  return new Map([...wanted].map(([pack, pieces]) => [pack, [...pieces]]));
+}
+
+/** Bytes that a transfer of these blobs fetches at the most. */
+export function transferBytes(packs: readonly Pack[], blobs: readonly Blob[]): number {
+  let bytes = 0;
+  for (const [pack, pieces] of wantedPieces(packs, blobs))
+    for (const piece of pieces) bytes += pieceLength(pack, piece);
+  return bytes;
+}
+
+/** Neighbours in one request; a piece that comes later in the order but lies beside one that comes earlier goes with it. */
+export function toRuns(pack: Pack, missing: readonly number[]): Run[] {
+  const left = new Set(missing);
+  const runs: Run[] = [];
+  for (const piece of missing) {
+    if (!left.has(piece)) continue;
+    let end = piece;
+    while (left.has(end) && end - piece < MAX_RUN_PIECES) left.delete(end++);
+    runs.push({ pack, first: piece, end });
+  }
+  return runs;
+}

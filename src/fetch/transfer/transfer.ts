@@ -1,0 +1,406 @@
+/**
+ * Brings pieces of packs onto the device: a piece is proven by its digest before it is written.
+ *
+ * There is no list of what has arrived: at the start every wanted piece is hashed where it lies, and
+ * what is right stays. So a kill or a power cut costs one piece per connection, and a foreign or rotten
+ * partial costs only its own pieces.
+ *
+ *   wanted pieces -> those that are missing -> runs -> lanes, each one request at a time -> proving threads
+ */
+import { mkdir } from "node:fs/promises";
+import type { Blob } from "../../format/manifest/blob.ts";
+import type { Pack } from "../../format/manifest/manifest.ts";
+import { FetchError } from "../fetch-error.ts";
+import { HTTP_LIMITS } from "./http-limits.ts";
+import { type Mirror, Mirrors } from "./mirrors.ts";
+import { PartFile } from "./part-file.ts";
+import { askedWaitMs, MAX_FRUITLESS, waitUntil } from "./patience.ts";
+import { PiecePool } from "./piece-pool.ts";
+import { pieceLength, type Run, toRuns, wantedPieces } from "./pieces.ts";
+import type { RateLimit } from "./rate-limit.ts";
+import { isAbsent, isWorthRepeating, type Source } from "./source.ts";
+
+export type TransferRequest = {
+  /** Places that hold the same release, the best first. */
+  readonly sources: readonly Source[];
+  readonly packs: readonly Pack[];
+  /** Fetched in this order. */
+  readonly blobs: readonly Blob[];
+  readonly folder: string;
+  /** To one source at once. */
+  readonly connections: number;
+  readonly rateLimit?: RateLimit | undefined;
+  readonly firstRestMs?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly progress: (doneBytes: number, totalBytes: number) => void;
+  /** Told of every byte that came, of use or not. */
+  readonly received: (bytes: number) => void;
+  /** Told once for each wait that a person would wonder about. */
+  readonly notice?: (message: string) => void;
+};
+
+/** No source has a pack at all; when it only held patches, whole targets may still be there. */
+export class PackAbsent extends FetchError {
+  readonly asset: string;
+
+  constructor(asset: string, cause: FetchError) {
+    super("SOURCE_STATUS", cause.message, { cause, facts: { ...cause.facts, asset } });
+    this.asset = asset;
+  }
+}
+
+/** Proving is faster than any network: one thread beside the one that receives. */
+const THREADS = 1;
+/** Pieces that a lane may have on their way to the disk while the next one arrives. */
+const SLOTS_PER_LANE = 3;
+/** Longer waits are said. */
+const NOTICE_MS = 5000;
+
+/** @throws FetchError TRANSFER_*, SOURCE_*, ASSET_SIZE, NO_SPACE; PackAbsent; the signal's reason */
+export async function transfer(request: TransferRequest): Promise<void> {
+  await mkdir(request.folder, { recursive: true });
+  const wanted = wantedPieces(request.packs, request.blobs);
+  const lanes = Math.max(1, request.connections);
+  const pool = new PiecePool({ threads: THREADS, slots: lanes * SLOTS_PER_LANE });
+  const files: PartFile[] = [];
+  try {
+    for (const pack of wanted.keys()) files.push(await PartFile.open(request.folder, pack));
+    const work = new Work(request, pool, wanted);
+    for (const file of files) await work.add(file);
+    await work.run(lanes);
+    for (const file of files) await file.sync();
+  } finally {
+    await pool.close();
+    for (const file of files) await file.close();
+  }
+}
+
+type Task = Run & { readonly file: PartFile };
+
+/** What came of a run at one mirror. */
+type Outcome = {
+  readonly isProgress: boolean;
+  /** Pieces that are still missing, and among them those that came with other bytes. */
+  readonly missing: readonly number[];
+  readonly wrong: readonly number[];
+  /** undefined when the answer ended by itself. */
+  readonly error: unknown;
+};
+
+/** Of a piece that came. */
+type Proof = { readonly piece: number; readonly outcome: "right" | "wrong"; readonly error?: unknown };
+
+class Work {
+  readonly #request: TransferRequest;
+  readonly #pool: PiecePool;
+  readonly #wanted: ReadonlyMap<Pack, readonly number[]>;
+  readonly #mirrors: Mirrors;
+  readonly #tasks: Task[] = [];
+  /** By pack and piece: who brought other bytes, and how often. */
+  readonly #blame = new Map<string, Map<Mirror, number>>();
+  readonly #absent = new Map<string, Set<Mirror>>();
+  /** By pack: who had another file under its name, once. */
+  readonly #strange = new Map<string, Set<Mirror>>();
+  readonly #totalBytes: number;
+  #doneBytes = 0;
+  #fruitless = 0;
+  #noticed = "";
+  #underWay = 0;
+  readonly #idle: (() => void)[] = [];
+
+  constructor(request: TransferRequest, pool: PiecePool, wanted: ReadonlyMap<Pack, readonly number[]>) {
+    this.#request = request;
+    this.#pool = pool;
+    this.#wanted = wanted;
+    const { firstRestMs = HTTP_LIMITS.firstRestMs } = request;
+    this.#mirrors = new Mirrors(request.sources, Math.max(1, request.connections), firstRestMs);
+    this.#totalBytes = [...wanted].reduce(
+      (sum, [pack, pieces]) => sum + pieces.reduce((bytes, piece) => bytes + pieceLength(pack, piece), 0),
+      0,
+    );
+  }
+
+  /** What of a pack is not there yet. */
+  async add(file: PartFile): Promise<void> {
+    const { pack } = file;
+    const size = await file.size();
+    for (const piece of this.#wanted.get(pack)!) {
+      this.#request.signal?.throwIfAborted();
+      const place = file.place(piece);
+      // What was never written needs no look.
+      if (place.offset + place.length <= size && (await this.#pool.check(place))) this.#count(pack, piece);
+      else file.missing.add(piece);
+    }
+    this.#tasks.push(...toRuns(pack, [...file.missing]).map((run) => ({ ...run, file })));
+  }
+
+  /** @throws the first failure that nothing could mend; what is under way is given up then */
+  async run(lanes: number): Promise<void> {
+    if (this.#tasks.length === 0) return;
+    const controller = new AbortController();
+    const outer = this.#request.signal;
+    const signal = outer ? AbortSignal.any([outer, controller.signal]) : controller.signal;
+    const running = Array.from({ length: lanes }, () => this.#lane(signal));
+    try {
+      await Promise.all(running);
+    } catch (error) {
+      controller.abort(error);
+      for (const wake of this.#idle.splice(0)) wake();
+      await Promise.allSettled(running);
+      throw error;
+    }
+  }
+
+  async #lane(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      signal.throwIfAborted();
+      const found = this.#next();
+      if (found === "done") return;
+      if (found === "wait") {
+        await new Promise<void>((resolve) => this.#idle.push(resolve));
+        continue;
+      }
+      if ("untilMs" in found) {
+        await waitUntil(found.untilMs, signal);
+        continue;
+      }
+      const { task, mirror } = found;
+      mirror.busy++;
+      this.#underWay++;
+      try {
+        this.#judge(task, mirror, await this.#fetch(task, mirror, signal));
+      } finally {
+        mirror.busy--;
+        this.#underWay--;
+        for (const wake of this.#idle.splice(0)) wake();
+      }
+    }
+  }
+
+  /** A task and who is asked; when nobody can be asked now, until when to wait. */
+  #next(): { readonly task: Task; readonly mirror: Mirror } | { readonly untilMs: number } | "wait" | "done" {
+    const now = performance.now();
+    let untilMs: number | undefined;
+    for (const [i, task] of this.#tasks.entries()) {
+      const without = this.#unable(task);
+      const mirror = this.#mirrors.pick(now, without);
+      if (mirror) {
+        this.#tasks.splice(i, 1);
+        return { task: this.#inOne(task, mirror), mirror };
+      }
+      const wakes = this.#mirrors.wakesAtMs(without);
+      if (wakes !== undefined) untilMs = Math.min(untilMs ?? wakes, wakes);
+    }
+    if (this.#tasks.length === 0) return this.#underWay === 0 ? "done" : "wait";
+    if (this.#underWay > 0) return "wait";
+    return { untilMs: untilMs ?? now + 1 };
+  }
+
+  /** From a server without ranges a pack is read once: all that is missing of it, in one request. */
+  #inOne(task: Task, { source }: Mirror): Task {
+    const { pack, file } = task;
+    if (source.hasRanges(pack.asset)) return task;
+    const others = this.#tasks.filter((each) => each.file === file);
+    for (const other of others) this.#tasks.splice(this.#tasks.indexOf(other), 1);
+    const first = Math.min(task.first, ...others.map((each) => each.first));
+    return { pack, file, first, end: Math.max(task.end, ...others.map((each) => each.end)) };
+  }
+
+  #unable({ pack, first }: Task): Set<Mirror> {
+    const unable = new Set(this.#absent.get(pack.asset));
+    const blamed = this.#blame.get(`${pack.asset}/${first}`);
+    for (const [mirror, times] of blamed ?? []) if (times > 1) unable.add(mirror);
+    return unable;
+  }
+
+  /** One request; every piece that came is on the disk, or known to be wrong, when this ends. */
+  async #fetch(task: Task, mirror: Mirror, signal: AbortSignal): Promise<Outcome> {
+    const { pack, first, end, file } = task;
+    const missing = (): number[] => range(first, end).filter((piece) => file.missing.has(piece));
+    const before = missing().length;
+    const [from, last] = [file.place(first), file.place(end - 1)];
+    const bytes = { start: from.offset, end: last.offset + last.length, total: pack.size_bytes };
+    const fresh =
+      this.#blame.get(`${pack.asset}/${first}`)?.has(mirror) || this.#isStrange(pack, mirror) || false;
+    const beganMs = performance.now();
+    const proving: Promise<Proof>[] = [];
+    let came = 0;
+    let isWrong = false;
+    let error: unknown;
+    try {
+      const pieces = this.#pieces(
+        file,
+        first,
+        mirror.source.readRange(pack.asset, bytes, { signal, fresh }),
+        {
+          signal,
+          received: (count) => {
+            came += count;
+            this.#request.received(count);
+          },
+        },
+      );
+      for await (const { piece, slot } of pieces) {
+        const proof = this.#prove(file, piece, slot);
+        proving.push(proof);
+        void proof.then(({ outcome }) => {
+          isWrong ||= outcome === "wrong";
+        });
+        // The rest of what is not ours is of no use either.
+        if (isWrong) break;
+      }
+    } catch (cause) {
+      error = cause;
+    }
+    const proofs = await Promise.all(proving);
+    const failed = proofs.find((proof) => proof.error !== undefined);
+    if (failed) throw failed.error;
+    this.#mirrors.succeeded(mirror, came, performance.now() - beganMs);
+    const wrong = proofs.filter(({ outcome }) => outcome === "wrong").map(({ piece }) => piece);
+    const left = missing();
+    return { isProgress: left.length < before, missing: left, wrong, error };
+  }
+
+  /** Pieces as they become whole, each in a slot that whoever takes it gives back; those that are there are passed over. */
+  async *#pieces(
+    file: PartFile,
+    first: number,
+    content: AsyncIterable<Uint8Array>,
+    { signal, received }: { readonly signal: AbortSignal; readonly received: (bytes: number) => void },
+  ): AsyncGenerator<{ readonly piece: number; readonly slot: SharedArrayBuffer }> {
+    let piece = first;
+    let filled = 0;
+    let slot: SharedArrayBuffer | undefined;
+    try {
+      for await (const bytes of content) {
+        received(bytes.length);
+        for (let taken = 0; taken < bytes.length; ) {
+          const { length } = file.place(piece);
+          const part = bytes.subarray(taken, taken + length - filled);
+          if (file.missing.has(piece)) {
+            slot ??= await this.#pool.slot();
+            new Uint8Array(slot, filled, part.length).set(part);
+          }
+          filled += part.length;
+          taken += part.length;
+          if (filled < length) continue;
+          const whole = slot;
+          slot = undefined;
+          filled = 0;
+          if (whole) yield { piece, slot: whole };
+          piece++;
+        }
+        await this.#request.rateLimit?.paid(bytes.length, signal);
+      }
+    } finally {
+      if (slot) this.#pool.release(slot);
+    }
+  }
+
+  /** Never rejects: many are under way when the first one fails. */
+  async #prove(file: PartFile, piece: number, slot: SharedArrayBuffer): Promise<Proof> {
+    try {
+      const outcome = await this.#pool.write(slot, file.place(piece));
+      if (outcome === "right" && file.missing.delete(piece)) this.#count(file.pack, piece);
+      return { piece, outcome };
+    } catch (error) {
+      return { piece, outcome: "wrong", error };
+    }
+  }
+
+  /** Puts back what is missing. @throws what nothing can mend */
+  #judge(task: Task, mirror: Mirror, outcome: Outcome): void {
+    this.#request.signal?.throwIfAborted();
+    const { pack, file } = task;
+    const { isProgress, missing, wrong, error } = outcome;
+    this.#blameFor(pack, wrong, mirror);
+    this.#fruitless = isProgress ? 0 : this.#fruitless + (missing.length > 0 ? 1 : 0);
+    if (missing.length === 0) return;
+    this.#tasks.unshift(...toRuns(pack, missing).map((run) => ({ ...run, file })));
+    if (error === undefined) {
+      // It ended early, which it may, or brought other bytes.
+      if (wrong.length === 0 && !isProgress) this.#giveUpAfter(ended(mirror, pack), mirror, 0);
+      return;
+    }
+    if (isAbsent(error)) {
+      this.#leave(pack, mirror, new PackAbsent(pack.asset, error));
+      return;
+    }
+    if (isOther(error)) {
+      // Once may be a cache, or a release that is just being put there.
+      if (this.#isStrange(pack, mirror)) this.#leave(pack, mirror, error);
+      else this.#strange.set(pack.asset, new Set(this.#strange.get(pack.asset)).add(mirror));
+      return;
+    }
+    if (!isWorthRepeating(error)) throw error;
+    const others = mirror.busy > 1;
+    if (others && isTooMany(error)) mirror.connections = Math.max(1, mirror.busy - 1);
+    this.#giveUpAfter(error, mirror, askedWaitMs(error));
+  }
+
+  #isStrange({ asset }: Pack, mirror: Mirror): boolean {
+    return this.#strange.get(asset)?.has(mirror) ?? false;
+  }
+
+  /** @throws the error when too many attempts in a row brought nothing */
+  #giveUpAfter(error: FetchError, mirror: Mirror, askedMs: number): void {
+    if (this.#fruitless >= MAX_FRUITLESS * this.#mirrors.all.length) throw error;
+    const restMs = this.#mirrors.failed(mirror, performance.now(), askedMs);
+    if (restMs < NOTICE_MS) return;
+    const message = `${error.message}; it goes on in ${Math.ceil(restMs / 1000)} s`;
+    if (message !== this.#noticed) this.#request.notice?.(message);
+    this.#noticed = message;
+  }
+
+  /** A mirror that does not have a pack, or has another one under its name. @throws when no other is left */
+  #leave(pack: Pack, mirror: Mirror, error: FetchError): void {
+    const without = this.#absent.get(pack.asset) ?? new Set();
+    without.add(mirror);
+    this.#absent.set(pack.asset, without);
+    if (without.size >= this.#mirrors.all.length) throw error;
+  }
+
+  /** Once may be the way, so that caches are passed by; twice is the source. @throws when no other is left */
+  #blameFor(pack: Pack, wrong: readonly number[], mirror: Mirror): void {
+    for (const piece of wrong) {
+      const key = `${pack.asset}/${piece}`;
+      const blamed = this.#blame.get(key) ?? new Map<Mirror, number>();
+      blamed.set(mirror, (blamed.get(mirror) ?? 0) + 1);
+      this.#blame.set(key, blamed);
+      const isLeft = this.#mirrors.all.some((each) => (blamed.get(each) ?? 0) < 2);
+      if (isLeft) continue;
+      throw new FetchError(
+        "TRANSFER_DIGEST_MISMATCH",
+        `piece ${piece} of ${pack.asset} from ${mirror.source.name} is not what the manifest names`,
+        {
+          facts: { asset: pack.asset, piece },
+          hint: "the source holds other bytes than were signed; nothing was installed",
+        },
+      );
+    }
+  }
+
+  #count(pack: Pack, piece: number): void {
+    this.#doneBytes += pieceLength(pack, piece);
+    this.#request.progress(this.#doneBytes, this.#totalBytes);
+  }
+}
+
+function range(first: number, end: number): number[] {
+  return Array.from({ length: end - first }, (_, i) => first + i);
+}
+
+function ended({ source }: Mirror, pack: Pack): FetchError {
+  return new FetchError("TRANSFER_INTERRUPTED", `${source.name}/${pack.asset} ended early`);
+}
+
+/** Another file under the name of a pack. */
+function isOther(error: unknown): error is FetchError {
+  return error instanceof FetchError && error.code === "ASSET_SIZE";
+}
+
+/** A server that limits connections says so by a status, or hangs up. */
+function isTooMany(error: FetchError): boolean {
+  const status = Number(error.facts.status ?? 0);
+  return status === 429 || status === 503 || error.code === "SOURCE_UNREACHABLE";
+}
