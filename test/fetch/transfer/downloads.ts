@@ -4,7 +4,11 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync }
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ThemisError } from "../../../src/base/error.ts";
-import { ParallelDownloader } from "../../../src/fetch/parallel-downloader.ts";
+import {
+  type DownloaderOptions,
+  type DownloadRequest,
+  ParallelDownloader,
+} from "../../../src/fetch/parallel-downloader.ts";
 import type { HttpLimits } from "../../../src/fetch/transfer/http-limits.ts";
 import { PIECE_BYTES } from "../../../src/format/manifest/blob.ts";
 import type { Pack } from "../../../src/format/manifest/manifest.ts";
@@ -48,15 +52,22 @@ export class Device {
   readonly transfer = join(this.folder, "transfer");
 
   /** @throws what is no ThemisError: a bug */
-  async fetch(sources: readonly string[], connections = 1, wanted: readonly Pack[] = [pack]): Promise<Ended> {
+  async fetch(
+    sources: readonly string[],
+    connections = 1,
+    wanted: readonly Pack[] = [pack],
+    more: Partial<DownloadRequest> = {},
+    options: Partial<DownloaderOptions> = {},
+  ): Promise<Ended> {
     const notices: string[] = [];
-    const downloader = new ParallelDownloader({ sources, connections, limits: LIMITS });
+    const downloader = new ParallelDownloader({ sources, connections, limits: LIMITS, ...options });
     mkdirSync(this.transfer, { recursive: true });
     try {
       const { receivedBytes } = await downloader.download({
         packs: wanted,
         folder: this.transfer,
         notice: (message) => notices.push(message),
+        ...more,
       });
       return { error: undefined, receivedBytes, notices };
     } catch (error) {
