@@ -24,6 +24,7 @@ const TOOLS = [
   ["pkcs11-tool", "opensc"],
   ["openssl", "openssl"],
   ["xdelta3", "xdelta3"],
+  ["nginx", "nginx-light"],
   ["bsdiff", "bsdiff"],
   ["bspatch", "bsdiff"],
   ["zstd", "zstd"],
