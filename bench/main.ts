@@ -1,5 +1,6 @@
 /** `npm run bench -- …`: figures of one run; ratios travel, times do not. */
 const HELP = `npm run bench -- device                   what a device spends: apply, verification, replacement (3 min)
+npm run bench -- transfer                 verified transfer beside curl and sha256sum, from nginx on loopback (2 min)
 npm run bench -- delta [PAIR] [--resume]  patches beside bsdiff, xdelta3 and zstd on nine pairs of real releases,
                                           and the bars; PAIR is a part of a pair's name (all: 20 to 40 min)
 npm run bench -- growth [MIB]             time and memory of making patches on inputs of 1 MiB to 1 GiB,
@@ -12,6 +13,9 @@ const [what] = process.argv.slice(2);
 switch (what) {
   case "device":
     await import("./device.ts");
+    break;
+  case "transfer":
+    await import("./transfer.ts");
     break;
   case "delta":
     await import("./delta.ts");
