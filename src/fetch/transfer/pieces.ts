@@ -11,8 +11,16 @@ export type Run = {
   readonly end: number;
 };
 
-/** One request asks for at most so much, so that connections share a large pack and a mirror can be left soon. */
+/** What one request asks for: little enough that all lanes have work to the end, and a mirror can be left soon. */
+const LEAST_RUN_PIECES = 4;
 const MAX_RUN_PIECES = 32;
+/** Requests of each lane for what is missing at the start. */
+const RUNS_PER_LANE = 3;
+
+export function runPieces(missing: number, lanes: number): number {
+  const even = Math.ceil(missing / (lanes * RUNS_PER_LANE));
+  return Math.max(LEAST_RUN_PIECES, Math.min(MAX_RUN_PIECES, even));
+}
 
 export function pieceLength({ size_bytes: size }: Pack, piece: number): number {
   return Math.min(PIECE_BYTES, size - piece * PIECE_BYTES);
@@ -42,13 +50,13 @@ export function transferBytes(packs: readonly Pack[], blobs: readonly Blob[]): n
 }
 
 /** Neighbours in one request; a piece that comes later in the order but lies beside one that comes earlier goes with it. */
-export function toRuns(pack: Pack, missing: readonly number[]): Run[] {
+export function toRuns(pack: Pack, missing: readonly number[], maxPieces: number): Run[] {
   const left = new Set(missing);
   const runs: Run[] = [];
   for (const piece of missing) {
     if (!left.has(piece)) continue;
     let end = piece;
-    while (left.has(end) && end - piece < MAX_RUN_PIECES) left.delete(end++);
+    while (left.has(end) && end - piece < maxPieces) left.delete(end++);
     runs.push({ pack, first: piece, end });
   }
   return runs;

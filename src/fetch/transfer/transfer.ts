@@ -16,7 +16,7 @@ import { type Mirror, Mirrors } from "./mirrors.ts";
 import { PartFile } from "./part-file.ts";
 import { askedWaitMs, MAX_FRUITLESS, waitUntil } from "./patience.ts";
 import { PiecePool } from "./piece-pool.ts";
-import { pieceLength, type Run, toRuns, wantedPieces } from "./pieces.ts";
+import { pieceLength, type Run, runPieces, toRuns, wantedPieces } from "./pieces.ts";
 import type { RateLimit } from "./rate-limit.ts";
 import { isAbsent, isWorthRepeating, type Source } from "./source.ts";
 
@@ -65,9 +65,9 @@ export async function transfer(request: TransferRequest): Promise<void> {
   const files: PartFile[] = [];
   try {
     for (const pack of wanted.keys()) files.push(await PartFile.open(request.folder, pack));
-    const work = new Work(request, pool, wanted);
+    const work = new Work(request, pool, wanted, lanes);
     for (const file of files) await work.add(file);
-    await work.run(lanes);
+    await work.run();
     for (const file of files) await file.sync();
   } finally {
     await pool.close();
@@ -101,6 +101,7 @@ class Work {
   readonly #absent = new Map<string, Set<Mirror>>();
   /** By pack: who had another file under its name, once. */
   readonly #strange = new Map<string, Set<Mirror>>();
+  readonly #lanes: number;
   readonly #totalBytes: number;
   #doneBytes = 0;
   #fruitless = 0;
@@ -108,12 +109,18 @@ class Work {
   #underWay = 0;
   readonly #idle: (() => void)[] = [];
 
-  constructor(request: TransferRequest, pool: PiecePool, wanted: ReadonlyMap<Pack, readonly number[]>) {
+  constructor(
+    request: TransferRequest,
+    pool: PiecePool,
+    wanted: ReadonlyMap<Pack, readonly number[]>,
+    lanes: number,
+  ) {
+    this.#lanes = lanes;
     this.#request = request;
     this.#pool = pool;
     this.#wanted = wanted;
     const { firstRestMs = HTTP_LIMITS.firstRestMs } = request;
-    this.#mirrors = new Mirrors(request.sources, Math.max(1, request.connections), firstRestMs);
+    this.#mirrors = new Mirrors(request.sources, lanes, firstRestMs);
     this.#totalBytes = [...wanted].reduce(
       (sum, [pack, pieces]) => sum + pieces.reduce((bytes, piece) => bytes + pieceLength(pack, piece), 0),
       0,
@@ -131,16 +138,17 @@ class Work {
       if (place.offset + place.length <= size && (await this.#pool.check(place))) this.#count(pack, piece);
       else file.missing.add(piece);
     }
-    this.#tasks.push(...toRuns(pack, [...file.missing]).map((run) => ({ ...run, file })));
+    const most = runPieces(file.missing.size, this.#lanes);
+    this.#tasks.push(...toRuns(pack, [...file.missing], most).map((run) => ({ ...run, file })));
   }
 
   /** @throws the first failure that nothing could mend; what is under way is given up then */
-  async run(lanes: number): Promise<void> {
+  async run(): Promise<void> {
     if (this.#tasks.length === 0) return;
     const controller = new AbortController();
     const outer = this.#request.signal;
     const signal = outer ? AbortSignal.any([outer, controller.signal]) : controller.signal;
-    const running = Array.from({ length: lanes }, () => this.#lane(signal));
+    const running = Array.from({ length: this.#lanes }, () => this.#lane(signal));
     try {
       await Promise.all(running);
     } catch (error) {
@@ -316,7 +324,8 @@ class Work {
     this.#blameFor(pack, wrong, mirror);
     this.#fruitless = isProgress ? 0 : this.#fruitless + (missing.length > 0 ? 1 : 0);
     if (missing.length === 0) return;
-    this.#tasks.unshift(...toRuns(pack, missing).map((run) => ({ ...run, file })));
+    const most = runPieces(missing.length, 1);
+    this.#tasks.unshift(...toRuns(pack, missing, most).map((run) => ({ ...run, file })));
     if (error === undefined) {
       // It ended early, which it may, or brought other bytes.
       if (wrong.length === 0 && !isProgress) this.#giveUpAfter(ended(mirror, pack), mirror, 0);
