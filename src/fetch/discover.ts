@@ -37,7 +37,8 @@ export type Discovered = {
 
 /** @throws FetchError SOURCE_*; everything verifyRelease throws */
 export async function discover(request: DiscoverRequest): Promise<Discovered> {
-  const { source, sources, bytes } = await findManifest(request);
+  const { asked, folder, bytes } = await findManifest(request);
+  const source = below(asked, folder);
   const { signal } = request;
   const signature = await source.readAll("manifest.json.p7s", MAX_SIGNATURE_BYTES, { signal });
   if (typeof signature === "string") {
@@ -51,8 +52,16 @@ export async function discover(request: DiscoverRequest): Promise<Discovered> {
     manifestBytes: bytes,
     signatureBytes: signature.bytes,
   });
+  // Mirrors hold it under the same name; where a tag names it for good, it is read there.
+  const places = [asked, ...request.sources.filter((other) => other !== asked)];
+  const sources = places.map((place) => {
+    const alike = place.foldersOf(request.version).includes(folder)
+      ? folder
+      : place.foldersOf(manifest.version)[0]!;
+    return below(place, place.folderOfTag(manifest.tag_name) ?? alike);
+  });
   return {
-    source,
+    source: sources[0]!,
     sources,
     manifest,
     report,
@@ -90,18 +99,19 @@ export async function readDeltaManifests(
   return { deltas, bytesFetched };
 }
 
-type Found = Pick<Discovered, "source" | "sources"> & { readonly bytes: Uint8Array };
+type Found = {
+  /** The source that answered, and where below it. */
+  readonly asked: Source;
+  readonly folder: string;
+  readonly bytes: Uint8Array;
+};
 
 /** @throws FetchError: of the first source, when none has an answer */
 async function findManifest(request: DiscoverRequest): Promise<Found> {
   const errors: unknown[] = [];
   for (const asked of request.sources) {
     try {
-      const { folder, bytes } = await findManifestAt(asked, request);
-      const at = (source: Source): Source => (folder === "" ? source : source.at(folder));
-      const others = request.sources.filter((source) => source !== asked);
-      const source = at(asked);
-      return { source, sources: [source, ...others.map(at)], bytes };
+      return { asked, ...(await findManifestAt(asked, request)) };
     } catch (error) {
       request.signal?.throwIfAborted();
       if (!(error instanceof FetchError)) throw error;
@@ -111,19 +121,20 @@ async function findManifest(request: DiscoverRequest): Promise<Found> {
   throw errors[0];
 }
 
-/** A bundle has its manifest right there; a release page below `latest`, or below the version asked for. */
 async function findManifestAt(
   source: Source,
   { version, signal }: DiscoverRequest,
-): Promise<{ readonly folder: string; readonly bytes: Uint8Array }> {
-  const folders = version === "" ? ["", "latest"] : [encodeURIComponent(version), ""];
-  for (const folder of folders) {
-    const place = folder === "" ? source : source.at(folder);
-    const found = await place.readAll("manifest.json", manifestKind.maxBytes, { signal });
+): Promise<Pick<Found, "folder" | "bytes">> {
+  for (const folder of source.foldersOf(version)) {
+    const found = await below(source, folder).readAll("manifest.json", manifestKind.maxBytes, { signal });
     if (typeof found !== "string") return { folder, bytes: found.bytes };
   }
   throw new FetchError("SOURCE_STATUS", `there is no release${version && ` ${version}`} at ${source.name}`, {
     facts: { status: 404 },
     hint: "a source is a bundle, or a page made by themis-bundle publish; a private one answers so to strangers",
   });
+}
+
+function below(source: Source, folder: string): Source {
+  return folder === "" ? source : source.at(folder);
 }

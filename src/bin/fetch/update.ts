@@ -103,7 +103,10 @@ export function updateCommand({ say, signal }: Tools): Command {
 
 function withSource(made: Command): Command {
   return made
-    .requiredOption("--source <place>", "a bundle or release page: a folder or an http(s) URL")
+    .requiredOption(
+      "--source <place>",
+      "a bundle or release page: a folder, an http(s) URL or github:OWNER/REPO",
+    )
     .requiredOption("--root <folder>", "the installed tree")
     .requiredOption("--trust-anchor <file>", "the pinned certificate, PEM")
     .option("--version <version>", "this release and no other", "")

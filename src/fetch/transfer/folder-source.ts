@@ -4,13 +4,14 @@ import { open, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { systemCode } from "../../base/error.ts";
 import { FetchError } from "../fetch-error.ts";
-import { otherAsset, type Source, statusError, tooLong } from "./source.ts";
+import { otherAsset, PAGE_FOLDERS, type Source, statusError, tooLong } from "./source.ts";
 
 /** The default of 64 KiB makes sixteen reads of a piece. */
 const READ_BYTES = 1 << 20;
 
 export function folderSource(folder: string): Source {
   return {
+    ...PAGE_FOLDERS,
     name: folder,
     at: (below) => folderSource(join(folder, below)),
     hasRanges: () => true,

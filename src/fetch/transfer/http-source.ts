@@ -17,6 +17,7 @@ import {
   type ByteRange,
   isWorthRepeating,
   otherAsset,
+  PAGE_FOLDERS,
   type Source,
   statusError,
   tooLong,
@@ -31,6 +32,8 @@ export type HttpSourceOptions = {
   readonly credentials?: Headers;
   /** Sent with every request. */
   readonly headers?: Headers;
+  /** Where releases lie below the base; default: as on our own pages. */
+  readonly folders?: typeof PAGE_FOLDERS;
 };
 
 /** Of one document; pieces count their own. */
@@ -95,6 +98,7 @@ export function httpSource(options: HttpSourceOptions): Source {
     return answer;
   };
   return {
+    ...(options.folders ?? PAGE_FOLDERS),
     name: plainUrl(base),
     at: (below) => httpSource({ ...options, base: urlOf(below) }),
     close: () => client.close(),

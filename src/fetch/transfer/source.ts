@@ -45,7 +45,17 @@ export type Source = {
   /** False once a range was answered with the whole: to ask for parts would bring the whole each time. */
   readonly hasRanges: (asset: string) => boolean;
   readonly at: (folder: string) => Source;
+  /** Below it, where a version may lie, in the order in which to look; "" asks for the offered one. */
+  readonly foldersOf: (version: string) => readonly string[];
+  /** Where a release stays when another one is offered meanwhile; undefined when its place does not say. */
+  readonly folderOfTag: (tag: string) => string | undefined;
   readonly close: () => Promise<void>;
+};
+
+/** A bundle has its manifest right there; a release page below `latest`, or below the version asked for. */
+export const PAGE_FOLDERS: Pick<Source, "foldersOf" | "folderOfTag"> = {
+  foldersOf: (version) => (version === "" ? ["", "latest"] : [encodeURIComponent(version), ""]),
+  folderOfTag: () => undefined,
 };
 
 export function otherAsset(where: string, size: number, total: number): FetchError {
