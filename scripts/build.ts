@@ -14,7 +14,14 @@ import { type BuildOptions, build, type Plugin } from "esbuild";
 import { buildKernels } from "./kernel.ts";
 
 /** What most commands need. A chunk is what the same commands reach; so all are made to reach these. */
-const COMMON = ["bin/read-input", "bin/reporter", "bin/units", "base/atomic-file", "base/byte-source"];
+const COMMON = [
+  "bin/read-input",
+  "bin/reporter",
+  "bin/units",
+  "base/atomic-file",
+  "base/byte-source",
+  "base/digest",
+];
 
 const root = dirname(import.meta.dirname);
 const dist = join(root, "dist");
