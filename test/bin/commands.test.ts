@@ -23,9 +23,18 @@ const LEVELS: readonly (readonly ["themis-bundle" | "themis-fetch", ...string[]]
   ["themis-bundle", "keys", "list"],
   ...["create", "apply", "verify", "info"].map((name) => ["themis-bundle", "delta", name] as const),
   ["themis-fetch"],
-  ...["verify", "check", "plan", "download", "update", "status", "history", "restore-points", "rollback"].map(
-    (name) => ["themis-fetch", name] as const,
-  ),
+  ...[
+    "verify",
+    "check",
+    "plan",
+    "download",
+    "update",
+    "doctor",
+    "status",
+    "history",
+    "restore-points",
+    "rollback",
+  ].map((name) => ["themis-fetch", name] as const),
 ];
 
 describe("help", () => {

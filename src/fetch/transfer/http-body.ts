@@ -5,6 +5,7 @@
  * a slow server.
  */
 import type { Dispatcher } from "undici";
+import { FetchError } from "../fetch-error.ts";
 import type { HttpLimits } from "./http-limits.ts";
 
 /** Beyond this the server is told to wait, by TCP. */
@@ -64,6 +65,18 @@ export class HttpBody implements AsyncIterable<Uint8Array> {
       // What it says is a help, not a need.
     }
     return Buffer.concat(chunks).toString("utf8");
+  }
+
+  /** All of it. @throws FetchError ASSET_SIZE when it is longer */
+  async whole(maxBytes: number): Promise<Uint8Array> {
+    const chunks: Uint8Array[] = [];
+    let length = 0;
+    for await (const bytes of this) {
+      length += bytes.length;
+      if (length > maxBytes) throw new FetchError("ASSET_SIZE", `an answer is longer than ${maxBytes} bytes`);
+      chunks.push(bytes);
+    }
+    return Buffer.concat(chunks, length);
   }
 
   /** Nobody wants the rest: the connection is given up with it. */

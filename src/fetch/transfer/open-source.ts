@@ -4,25 +4,16 @@ import { folderSource } from "./folder-source.ts";
 import { GITHUB_FOLDERS, githubReleases } from "./github-page.ts";
 import type { HttpClientOptions } from "./http-client.ts";
 import type { HttpSourceOptions } from "./http-source.ts";
-import type { Source } from "./source.ts";
+import { PAGE_FOLDERS, type Source } from "./source.ts";
 
 export type SourceOptions = Omit<HttpClientOptions, "connections"> & { readonly connections: number };
 
+export type HttpPlace = Required<Pick<HttpSourceOptions, "base" | "credentials" | "folders">>;
+
 /** @throws FetchError SOURCE_INVALID, CA_UNREADABLE */
 export async function openSource(location: string, options: SourceOptions): Promise<Source> {
-  if (/^github:/i.test(location)) {
-    const base = githubReleases(location, options.environment ?? process.env);
-    return openHttp({ base, folders: GITHUB_FOLDERS }, options);
-  }
-  if (/^https?:\/\//i.test(location)) {
-    if (!URL.canParse(location))
-      throw new FetchError("SOURCE_INVALID", `${JSON.stringify(location)} is not a URL`);
-    const base = new URL(location);
-    const credentials = basicAuthorization(base);
-    base.username = "";
-    base.password = "";
-    return openHttp({ base, credentials }, options);
-  }
+  const place = httpPlace(location, options.environment ?? process.env);
+  if (place) return openHttp(place, options);
   if (/^[a-z][a-z0-9+.-]+:/i.test(location) && !location.startsWith("file:")) {
     throw new FetchError(
       "SOURCE_INVALID",
@@ -30,6 +21,21 @@ export async function openSource(location: string, options: SourceOptions): Prom
     );
   }
   return folderSource(location.replace(/^file:(\/\/)?/, ""));
+}
+
+/** undefined for what is not reached by HTTP. @throws FetchError SOURCE_INVALID */
+export function httpPlace(location: string, environment: NodeJS.ProcessEnv): HttpPlace | undefined {
+  if (/^github:/i.test(location)) {
+    return { base: githubReleases(location, environment), credentials: {}, folders: GITHUB_FOLDERS };
+  }
+  if (!/^https?:\/\//i.test(location)) return undefined;
+  if (!URL.canParse(location))
+    throw new FetchError("SOURCE_INVALID", `${JSON.stringify(location)} is not a URL`);
+  const base = new URL(location);
+  const credentials = basicAuthorization(base);
+  base.username = "";
+  base.password = "";
+  return { base, credentials, folders: PAGE_FOLDERS };
 }
 
 /** undici is loaded by those who need it. */

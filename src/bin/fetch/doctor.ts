@@ -1,0 +1,28 @@
+import type { Command } from "commander";
+import { examine } from "../../fetch/doctor.ts";
+import { EXIT } from "../exit-status.ts";
+import { command, type Tools } from "../program.ts";
+
+const MARKS = { good: "ok  ", poor: "poor", bad: "BAD " } as const;
+
+export function doctorCommand({ say, signal }: Tools): Command {
+  return command(
+    "doctor",
+    "ask a server whether transfers from it can be resumed; believes and writes nothing",
+    [
+      "themis-fetch doctor --source https://example.org/app",
+      "themis-fetch doctor --source github:acme/app --json",
+    ],
+  )
+    .requiredOption("--source <place>", "an http(s) URL or github:OWNER/REPO")
+    .option("--ca <file>", "believe these authorities for TLS too, PEM")
+    .action(async ({ source, ca }: { source: string; ca?: string }) => {
+      const findings = await examine({ source, caFile: ca, signal });
+      const lines = findings.flatMap(({ question, outcome, seen, advice }) => [
+        `${MARKS[outcome]}  ${question}: ${seen}`,
+        ...(advice === "" ? [] : [`      -> ${advice}`]),
+      ]);
+      say.result({ schema: "themis-fetch/doctor/1", findings }, lines.join("\n"));
+      if (findings.some(({ outcome }) => outcome === "bad")) process.exitCode = EXIT.failure;
+    });
+}
