@@ -5,7 +5,7 @@ import { type Plan, withoutPack } from "./plan.ts";
 import type { Prepared } from "./prepare.ts";
 import type { FellBack } from "./rebuild.ts";
 import { RateLimit } from "./transfer/rate-limit.ts";
-import { PackAbsent, transfer } from "./transfer/transfer.ts";
+import { PackUnusable, transfer } from "./transfer/transfer.ts";
 import type { UpdateRequest, UpdateTools } from "./update-request.ts";
 
 export class Fetcher {
@@ -26,13 +26,13 @@ export class Fetcher {
     this.#rateLimit = limitRate === undefined ? undefined : new RateLimit(limitRate);
   }
 
-  /** A pack of patches that the source does not have costs its files their delta, not the update. */
+  /** A pack of patches that no source has, or none rightly, costs its files their delta, not the update. */
   async plan(plan: Plan): Promise<{ readonly plan: Plan; readonly withoutDelta: readonly FellBack[] }> {
     try {
       await this.blobs(plan.blobs);
       return { plan, withoutDelta: [] };
     } catch (error) {
-      if (!(error instanceof PackAbsent)) throw error;
+      if (!(error instanceof PackUnusable)) throw error;
       const without = withoutPack(plan, error.asset);
       // The pack of a whole target: there is nothing left to fall back to.
       if (without.paths.length === 0) throw error;

@@ -69,7 +69,7 @@ export function withoutPack(
   const steps = plan.steps.map((step): PlanStep => {
     if (step.kind !== "patch" || step.delta.blob.pack !== asset) return step;
     paths.push(step.target.path);
-    return { kind: "download", target: step.target, why: `${asset} is not at the source` };
+    return { kind: "download", target: step.target, why: `${asset} cannot be used` };
   });
   return { plan: { ...costOf(steps), steps, kept: plan.kept }, paths };
 }

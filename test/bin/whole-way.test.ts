@@ -252,7 +252,18 @@ describe("the device", () => {
     },
   );
 
-  it.each(["delta-1.0.0.json", "delta-1.0.0-0.pack", "targets-0.pack"])(
+  it("does without the deltas when a byte of their pack is flipped, and every byte is right", async () => {
+    const root = world.device("device-flip-deltas");
+    cpSync(world.old, root, { recursive: true, verbatimSymlinks: true });
+    const source = tampered(world.at("bundle-1.1.0"), "source-flip-deltas", "delta-1.0.0-0.pack");
+    const { status, stdout, stderr } = await run("themis-fetch", "update", ...device(root, source));
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/files? fell back to full/);
+    expect(stderr.match(/bin\/appd was fetched whole/g)).toHaveLength(1);
+    expect(snapshot(root)).toEqual(snapshot(world.new));
+  });
+
+  it.each(["delta-1.0.0.json", "targets-0.pack"])(
     "refuses one flipped byte in %s and changes nothing",
     async (asset) => {
       const root = world.device(`device-flip-${asset}`);

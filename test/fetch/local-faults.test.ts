@@ -8,7 +8,9 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -146,14 +148,30 @@ it("a patch that makes another file falls back to the whole, for that file only,
   expect(snapshot(root)).toEqual(snapshot(world.new));
 });
 
-it("a pack of patches that is not there costs the deltas and not the update", async () => {
-  cpSync(world.at("bundle-1.1.0"), world.at("no-deltas"), { recursive: true });
-  rmSync(world.at("no-deltas/delta-1.0.0-0.pack"));
-  const root = await deviceWithOld("no-deltas-device");
-  const result = await updateDevice(root, { source: world.at("no-deltas") });
-  expect(result.fellBack.length).toBeGreaterThan(0);
-  expect(snapshot(root)).toEqual(snapshot(world.new));
-});
+it.each<{ what: string; spoil: (pack: string) => void }>([
+  { what: "is not there", spoil: (pack) => rmSync(pack) },
+  {
+    what: "has a wrong byte",
+    spoil: (pack) => {
+      const bytes = readFileSync(pack);
+      bytes[bytes.length >> 1]! ^= 1;
+      writeFileSync(pack, bytes);
+    },
+  },
+  { what: "is short", spoil: (pack) => truncateSync(pack, statSync(pack).size - 1) },
+])(
+  "a pack of patches that $what costs the deltas and not the update, and is said once",
+  async ({ what, spoil }) => {
+    const name = `deltas-${what.replaceAll(" ", "-")}`;
+    cpSync(world.at("bundle-1.1.0"), world.at(name), { recursive: true });
+    spoil(world.at(name, "delta-1.0.0-0.pack"));
+    const root = await deviceWithOld(`${name}-device`);
+    const result = await updateDevice(root, { source: world.at(name) });
+    expect(result.fellBack.length).toBeGreaterThan(0);
+    expect(new Set(result.fellBack.map(({ path }) => path)).size).toBe(result.fellBack.length);
+    expect(snapshot(root)).toEqual(snapshot(world.new));
+  },
+);
 
 it("without any delta manifest everything comes whole", async () => {
   cpSync(world.at("bundle-1.1.0"), world.at("no-delta-manifest"), { recursive: true });

@@ -39,12 +39,13 @@ export type TransferRequest = {
   readonly notice?: (message: string) => void;
 };
 
-/** No source has a pack at all; when it only held patches, whole targets may still be there. */
-export class PackAbsent extends FetchError {
+/** No source has a pack, or none has the right one; when it only held patches, whole targets may still be there. */
+export class PackUnusable extends FetchError {
   readonly asset: string;
 
   constructor(asset: string, cause: FetchError) {
-    super("SOURCE_STATUS", cause.message, { cause, facts: { ...cause.facts, asset } });
+    const { code, message, facts, hint } = cause;
+    super(code, message, { cause, facts: { ...facts, asset }, ...(hint && { hint }) });
     this.asset = asset;
   }
 }
@@ -56,7 +57,7 @@ const SLOTS_PER_LANE = 3;
 /** Longer waits are said. */
 const NOTICE_MS = 5000;
 
-/** @throws FetchError TRANSFER_*, SOURCE_*, ASSET_SIZE, NO_SPACE; PackAbsent; the signal's reason */
+/** @throws FetchError TRANSFER_*, SOURCE_*, ASSET_SIZE, NO_SPACE; PackUnusable; the signal's reason */
 export async function transfer(request: TransferRequest): Promise<void> {
   await mkdir(request.folder, { recursive: true });
   const wanted = wantedPieces(request.packs, request.blobs);
@@ -101,6 +102,8 @@ class Work {
   readonly #absent = new Map<string, Set<Mirror>>();
   /** By pack: who had another file under its name, once. */
   readonly #strange = new Map<string, Set<Mirror>>();
+  /** By pack: why the last mirror was left. */
+  readonly #last = new Map<string, FetchError>();
   readonly #lanes: number;
   readonly #totalBytes: number;
   #doneBytes = 0;
@@ -191,6 +194,10 @@ class Work {
     let untilMs: number | undefined;
     for (const [i, task] of this.#tasks.entries()) {
       const without = this.#unable(task);
+      if (without.size >= this.#mirrors.all.length) {
+        const { asset } = task.pack;
+        throw new PackUnusable(asset, this.#last.get(asset)!);
+      }
       const mirror = this.#mirrors.pick(now, without);
       if (mirror) {
         this.#tasks.splice(i, 1);
@@ -332,7 +339,7 @@ class Work {
       return;
     }
     if (isAbsent(error)) {
-      this.#leave(pack, mirror, new PackAbsent(pack.asset, error));
+      this.#leave(pack, mirror, error);
       return;
     }
     if (isOther(error)) {
@@ -361,30 +368,30 @@ class Work {
     this.#noticed = message;
   }
 
-  /** A mirror that does not have a pack, or has another one under its name. @throws when no other is left */
+  /** A mirror that does not have a pack, or has another one under its name, is not asked for it again. */
   #leave(pack: Pack, mirror: Mirror, error: FetchError): void {
-    const without = this.#absent.get(pack.asset) ?? new Set();
-    without.add(mirror);
-    this.#absent.set(pack.asset, without);
-    if (without.size >= this.#mirrors.all.length) throw error;
+    this.#absent.set(pack.asset, new Set(this.#absent.get(pack.asset)).add(mirror));
+    // Wrong bytes are worth more words than none.
+    if (this.#last.get(pack.asset)?.code !== "TRANSFER_DIGEST_MISMATCH") this.#last.set(pack.asset, error);
   }
 
-  /** Once may be the way, so that caches are passed by; twice is the source. @throws when no other is left */
+  /** Once may be the way, so that caches are passed by; twice is the source. */
   #blameFor(pack: Pack, wrong: readonly number[], mirror: Mirror): void {
     for (const piece of wrong) {
       const key = `${pack.asset}/${piece}`;
       const blamed = this.#blame.get(key) ?? new Map<Mirror, number>();
       blamed.set(mirror, (blamed.get(mirror) ?? 0) + 1);
       this.#blame.set(key, blamed);
-      const isLeft = this.#mirrors.all.some((each) => (blamed.get(each) ?? 0) < 2);
-      if (isLeft) continue;
-      throw new FetchError(
-        "TRANSFER_DIGEST_MISMATCH",
-        `piece ${piece} of ${pack.asset} from ${mirror.source.name} is not what the manifest names`,
-        {
-          facts: { asset: pack.asset, piece },
-          hint: "the source holds other bytes than were signed; nothing was installed",
-        },
+      this.#last.set(
+        pack.asset,
+        new FetchError(
+          "TRANSFER_DIGEST_MISMATCH",
+          `piece ${piece} of ${pack.asset} from ${mirror.source.name} is not what the manifest names`,
+          {
+            facts: { asset: pack.asset, piece },
+            hint: "the source holds other bytes than were signed; nothing was installed",
+          },
+        ),
       );
     }
   }

@@ -35,16 +35,30 @@ it.each([
   expect(good.ledger.bodyBytes()).toBeLessThanOrEqual(content.length + 2 * PIECE_BYTES);
 });
 
-it("two that are both wrong end in an error that names the piece", async () => {
-  device = new Device();
-  const servers = await Promise.all(
-    [1, 2].map(() => misbehavingServer({ assets, script: always(fault(34, "shifted")), settings })),
-  );
-  const { error } = await device.fetch(servers.map(({ url }) => url));
-  await Promise.all(servers.map((server) => server.close()));
-  expect(error).toMatchObject({ code: "TRANSFER_DIGEST_MISMATCH", kind: "refused" });
-  expect(device.wrong()).toEqual([]);
-});
+it.each([
+  ["wrong", "wrong", [34, "shifted"], [34, "shifted"], "TRANSFER_DIGEST_MISMATCH"],
+  ["absent", "wrong", [59, "404"], [34, "shifted"], "TRANSFER_DIGEST_MISMATCH"],
+  ["wrong", "absent", [34, "shifted"], [59, "404"], "TRANSFER_DIGEST_MISMATCH"],
+  ["absent", "another file", [59, "404"], [42, "longer"], "ASSET_SIZE"],
+  ["absent", "absent", [59, "404"], [59, "404"], "SOURCE_STATUS"],
+] as const)(
+  "two of which one is %s and the other %s end in an error",
+  async (_one, _two, first, second, code) => {
+    device = new Device();
+    const servers = await Promise.all(
+      [first, second].map(([number, way]) =>
+        misbehavingServer({ assets, script: always(fault(number, way)), settings }),
+      ),
+    );
+    const { error } = await device.fetch(
+      servers.map(({ url }) => url),
+      2,
+    );
+    await Promise.all(servers.map((server) => server.close()));
+    expect(error).toMatchObject({ code });
+    expect(device.wrong()).toEqual([]);
+  },
+);
 
 const source = { name: "x" } as Source;
 
