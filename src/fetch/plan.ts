@@ -1,7 +1,7 @@
 /** What an update will do, decided beforehand as data: the dry run prints it and the real run obeys it. */
 import type { Blob } from "../format/manifest/blob.ts";
 import type { Delta, RemovedFile } from "../format/manifest/delta-manifest.ts";
-import type { Manifest, Target } from "../format/manifest/manifest.ts";
+import type { Manifest, Target, TargetType } from "../format/manifest/manifest.ts";
 import type { EntryRecord } from "../format/record/restore-point.ts";
 import type { Verified } from "../trust/verified.ts";
 import { type FoundDelta, findDelta } from "./find-delta.ts";
@@ -22,7 +22,7 @@ export type Plan = {
   readonly steps: readonly PlanStep[];
   /** Files of an older release that somebody changed: they stay. */
   readonly kept: readonly string[];
-  /** Exact bytes of the blobs; a transfer fetches whole pieces around them. */
+  /** Programs first, then libraries, then the rest; exact bytes, a transfer fetches whole pieces around them. */
   readonly blobs: readonly Blob[];
   readonly bytesToFetch: number;
   /** What the same update would fetch without deltas. */
@@ -74,13 +74,17 @@ export function withoutPack(
   return { plan: { ...costOf(steps), steps, kept: plan.kept }, paths };
 }
 
+/** What is fetched early, the last one first: a cut transfer has then what is hardest to do without. */
+const FIRST: readonly TargetType[] = ["library", "executable"];
+
 function costOf(steps: readonly PlanStep[]): Pick<Plan, "blobs" | "bytesToFetch" | "bytesFull"> {
   const fetched = steps.flatMap((step) => {
-    if (step.kind === "patch") return [{ blob: step.delta.blob, whole: step.target.blob }];
-    return step.kind === "download" ? [{ blob: step.target.blob, whole: step.target.blob }] : [];
+    if (step.kind !== "patch" && step.kind !== "download") return [];
+    const { blob: whole, type } = step.target;
+    return [{ blob: step.kind === "patch" ? step.delta.blob : whole, whole, rank: FIRST.indexOf(type) }];
   });
   return {
-    blobs: fetched.map(({ blob }) => blob),
+    blobs: fetched.toSorted((a, b) => b.rank - a.rank).map(({ blob }) => blob),
     bytesToFetch: fetched.reduce((sum, { blob }) => sum + blob.length, 0),
     bytesFull: fetched.reduce((sum, { whole }) => sum + whole.length, 0),
   };
