@@ -67,7 +67,8 @@ export class Mirrors {
   failed(mirror: Mirror, nowMs: number, atLeastMs: number, random = Math.random()): number {
     const most = Math.min(LONGEST_REST_MS, this.#firstRestMs * 2 ** mirror.failures);
     mirror.failures++;
-    const restMs = Math.max(atLeastMs, random * most);
+    // Half of it by chance: all of it could be nothing, five times in a row, while a server restarts.
+    const restMs = Math.max(atLeastMs, (most * (1 + random)) / 2);
     mirror.restsUntilMs = nowMs + restMs;
     return restMs;
   }
