@@ -88,9 +88,13 @@ export function readAll({ size, read }: ByteSource): Uint8Array {
   return bytes;
 }
 
+/** Node takes lengths of 31 bits. */
+const MAX_READ_BYTES = 1 << 30;
+
 function readFully(file: number, into: Uint8Array, position: number): void {
   for (let done = 0; done < into.length; ) {
-    const count = readSync(file, into, done, into.length - done, position + done);
+    const wanted = Math.min(MAX_READ_BYTES, into.length - done);
+    const count = readSync(file, into, done, wanted, position + done);
     if (count === 0) throw beyondEnd(position, into.length, position + done);
     done += count;
   }
