@@ -11,12 +11,14 @@ import { mkdir } from "node:fs/promises";
 import type { Blob } from "../../format/manifest/blob.ts";
 import type { Pack } from "../../format/manifest/manifest.ts";
 import { FetchError } from "../fetch-error.ts";
+import { Blame } from "./blame.ts";
+import { fetchRun, type RunOutcome, type Task } from "./fetch-run.ts";
 import { HTTP_LIMITS } from "./http-limits.ts";
 import { type Mirror, Mirrors } from "./mirrors.ts";
 import { PartFile } from "./part-file.ts";
 import { askedWaitMs, MAX_FRUITLESS, waitUntil } from "./patience.ts";
 import { PiecePool } from "./piece-pool.ts";
-import { pieceLength, type Run, runPieces, toRuns, wantedPieces } from "./pieces.ts";
+import { pieceLength, runPieces, toRuns, wantedPieces } from "./pieces.ts";
 import type { RateLimit } from "./rate-limit.ts";
 import { isAbsent, isWorthRepeating, type Source } from "./source.ts";
 
@@ -76,34 +78,13 @@ export async function transfer(request: TransferRequest): Promise<void> {
   }
 }
 
-type Task = Run & { readonly file: PartFile };
-
-/** What came of a run at one mirror. */
-type Outcome = {
-  readonly isProgress: boolean;
-  /** Pieces that are still missing, and among them those that came with other bytes. */
-  readonly missing: readonly number[];
-  readonly wrong: readonly number[];
-  /** undefined when the answer ended by itself. */
-  readonly error: unknown;
-};
-
-/** Of a piece that came. */
-type Proof = { readonly piece: number; readonly outcome: "right" | "wrong"; readonly error?: unknown };
-
 class Work {
   readonly #request: TransferRequest;
   readonly #pool: PiecePool;
   readonly #wanted: ReadonlyMap<Pack, readonly number[]>;
   readonly #mirrors: Mirrors;
   readonly #tasks: Task[] = [];
-  /** By pack and piece: who brought other bytes, and how often. */
-  readonly #blame = new Map<string, Map<Mirror, number>>();
-  readonly #absent = new Map<string, Set<Mirror>>();
-  /** By pack: who had another file under its name, once. */
-  readonly #strange = new Map<string, Set<Mirror>>();
-  /** By pack: why the last mirror was left. */
-  readonly #last = new Map<string, FetchError>();
+  readonly #blame = new Blame();
   readonly #lanes: number;
   readonly #totalBytes: number;
   #doneBytes = 0;
@@ -193,11 +174,9 @@ class Work {
     const now = performance.now();
     let untilMs: number | undefined;
     for (const [i, task] of this.#tasks.entries()) {
-      const without = this.#unable(task);
-      if (without.size >= this.#mirrors.all.length) {
-        const { asset } = task.pack;
-        throw new PackUnusable(asset, this.#last.get(asset)!);
-      }
+      const without = this.#blame.unable(task);
+      if (without.size >= this.#mirrors.all.length)
+        throw new PackUnusable(task.pack.asset, this.#blame.reason(task.pack)!);
       const mirror = this.#mirrors.pick(now, without);
       if (mirror) {
         this.#tasks.splice(i, 1);
@@ -221,114 +200,33 @@ class Work {
     return { pack, file, first, end: Math.max(task.end, ...others.map((each) => each.end)) };
   }
 
-  #unable({ pack, first }: Task): Set<Mirror> {
-    const unable = new Set(this.#absent.get(pack.asset));
-    const blamed = this.#blame.get(`${pack.asset}/${first}`);
-    for (const [mirror, times] of blamed ?? []) if (times > 1) unable.add(mirror);
-    return unable;
-  }
-
-  /** One request; every piece that came is on the disk, or known to be wrong, when this ends. */
-  async #fetch(task: Task, mirror: Mirror, signal: AbortSignal): Promise<Outcome> {
+  async #fetch(task: Task, mirror: Mirror, signal: AbortSignal): Promise<RunOutcome> {
     const { pack, first, end, file } = task;
-    const missing = (): number[] => range(first, end).filter((piece) => file.missing.has(piece));
-    const before = missing().length;
     const [from, last] = [file.place(first), file.place(end - 1)];
-    const bytes = { start: from.offset, end: last.offset + last.length, total: pack.size_bytes };
-    const fresh =
-      this.#blame.get(`${pack.asset}/${first}`)?.has(mirror) || this.#isStrange(pack, mirror) || false;
+    const range = { start: from.offset, end: last.offset + last.length, total: pack.size_bytes };
+    const fresh = this.#blame.isSuspect(task, mirror);
     const beganMs = performance.now();
-    const proving: Promise<Proof>[] = [];
     let came = 0;
-    let isWrong = false;
-    let error: unknown;
-    try {
-      const pieces = this.#pieces(
-        file,
-        first,
-        mirror.source.readRange(pack.asset, bytes, { signal, fresh }),
-        {
-          signal,
-          received: (count) => {
-            came += count;
-            this.#request.received(count);
-          },
-        },
-      );
-      for await (const { piece, slot } of pieces) {
-        const proof = this.#prove(file, piece, slot);
-        proving.push(proof);
-        void proof.then(({ outcome }) => {
-          isWrong ||= outcome === "wrong";
-        });
-        // The rest of what is not ours is of no use either.
-        if (isWrong) break;
-      }
-    } catch (cause) {
-      error = cause;
-    }
-    const proofs = await Promise.all(proving);
-    const failed = proofs.find((proof) => proof.error !== undefined);
-    if (failed) throw failed.error;
+    const outcome = await fetchRun(task, mirror.source.readRange(pack.asset, range, { signal, fresh }), {
+      pool: this.#pool,
+      rateLimit: this.#request.rateLimit,
+      signal,
+      received: (bytes) => {
+        came += bytes;
+        this.#request.received(bytes);
+      },
+      written: (piece) => this.#count(pack, piece),
+    });
     this.#mirrors.succeeded(mirror, came, performance.now() - beganMs);
-    const wrong = proofs.filter(({ outcome }) => outcome === "wrong").map(({ piece }) => piece);
-    const left = missing();
-    return { isProgress: left.length < before, missing: left, wrong, error };
-  }
-
-  /** Pieces as they become whole, each in a slot that whoever takes it gives back; those that are there are passed over. */
-  async *#pieces(
-    file: PartFile,
-    first: number,
-    content: AsyncIterable<Uint8Array>,
-    { signal, received }: { readonly signal: AbortSignal; readonly received: (bytes: number) => void },
-  ): AsyncGenerator<{ readonly piece: number; readonly slot: SharedArrayBuffer }> {
-    let piece = first;
-    let filled = 0;
-    let slot: SharedArrayBuffer | undefined;
-    try {
-      for await (const bytes of content) {
-        received(bytes.length);
-        for (let taken = 0; taken < bytes.length; ) {
-          const { length } = file.place(piece);
-          const part = bytes.subarray(taken, taken + length - filled);
-          if (file.missing.has(piece)) {
-            slot ??= await this.#pool.slot();
-            new Uint8Array(slot, filled, part.length).set(part);
-          }
-          filled += part.length;
-          taken += part.length;
-          if (filled < length) continue;
-          const whole = slot;
-          slot = undefined;
-          filled = 0;
-          if (whole) yield { piece, slot: whole };
-          piece++;
-        }
-        await this.#request.rateLimit?.paid(bytes.length, signal);
-      }
-    } finally {
-      if (slot) this.#pool.release(slot);
-    }
-  }
-
-  /** Never rejects: many are under way when the first one fails. */
-  async #prove(file: PartFile, piece: number, slot: SharedArrayBuffer): Promise<Proof> {
-    try {
-      const outcome = await this.#pool.write(slot, file.place(piece));
-      if (outcome === "right" && file.missing.delete(piece)) this.#count(file.pack, piece);
-      return { piece, outcome };
-    } catch (error) {
-      return { piece, outcome: "wrong", error };
-    }
+    return outcome;
   }
 
   /** Puts back what is missing. @throws what nothing can mend */
-  #judge(task: Task, mirror: Mirror, outcome: Outcome): void {
+  #judge(task: Task, mirror: Mirror, outcome: RunOutcome): void {
     this.#request.signal?.throwIfAborted();
     const { pack, file } = task;
     const { isProgress, missing, wrong, error } = outcome;
-    this.#blameFor(pack, wrong, mirror);
+    for (const piece of wrong) this.#blame.wrongPiece(pack, piece, mirror);
     this.#fruitless = isProgress ? 0 : this.#fruitless + (missing.length > 0 ? 1 : 0);
     if (missing.length === 0) return;
     const most = runPieces(missing.length, 1);
@@ -339,23 +237,17 @@ class Work {
       return;
     }
     if (isAbsent(error)) {
-      this.#leave(pack, mirror, error);
+      this.#blame.absent(pack, mirror, error);
       return;
     }
     if (isOther(error)) {
-      // Once may be a cache, or a release that is just being put there.
-      if (this.#isStrange(pack, mirror)) this.#leave(pack, mirror, error);
-      else this.#strange.set(pack.asset, new Set(this.#strange.get(pack.asset)).add(mirror));
+      this.#blame.anotherFile(pack, mirror, error);
       return;
     }
     if (!isWorthRepeating(error)) throw error;
     const others = mirror.busy > 1;
     if (others && isTooMany(error)) mirror.connections = Math.max(1, mirror.busy - 1);
     this.#giveUpAfter(error, mirror, askedWaitMs(error));
-  }
-
-  #isStrange({ asset }: Pack, mirror: Mirror): boolean {
-    return this.#strange.get(asset)?.has(mirror) ?? false;
   }
 
   /** @throws the error when too many attempts in a row brought nothing */
@@ -368,42 +260,10 @@ class Work {
     this.#noticed = message;
   }
 
-  /** A mirror that does not have a pack, or has another one under its name, is not asked for it again. */
-  #leave(pack: Pack, mirror: Mirror, error: FetchError): void {
-    this.#absent.set(pack.asset, new Set(this.#absent.get(pack.asset)).add(mirror));
-    // Wrong bytes are worth more words than none.
-    if (this.#last.get(pack.asset)?.code !== "TRANSFER_DIGEST_MISMATCH") this.#last.set(pack.asset, error);
-  }
-
-  /** Once may be the way, so that caches are passed by; twice is the source. */
-  #blameFor(pack: Pack, wrong: readonly number[], mirror: Mirror): void {
-    for (const piece of wrong) {
-      const key = `${pack.asset}/${piece}`;
-      const blamed = this.#blame.get(key) ?? new Map<Mirror, number>();
-      blamed.set(mirror, (blamed.get(mirror) ?? 0) + 1);
-      this.#blame.set(key, blamed);
-      this.#last.set(
-        pack.asset,
-        new FetchError(
-          "TRANSFER_DIGEST_MISMATCH",
-          `piece ${piece} of ${pack.asset} from ${mirror.source.name} is not what the manifest names`,
-          {
-            facts: { asset: pack.asset, piece },
-            hint: "the source holds other bytes than were signed; nothing was installed",
-          },
-        ),
-      );
-    }
-  }
-
   #count(pack: Pack, piece: number): void {
     this.#doneBytes += pieceLength(pack, piece);
     this.#request.progress(this.#doneBytes, this.#totalBytes);
   }
-}
-
-function range(first: number, end: number): number[] {
-  return Array.from({ length: end - first }, (_, i) => first + i);
 }
 
 function ended({ source }: Mirror, pack: Pack): FetchError {
