@@ -1,6 +1,7 @@
 /** `npm run bench -- …`: figures of one run; ratios travel, times do not. */
 const HELP = `npm run bench -- device                   what a device spends: apply, verification, replacement (3 min)
 npm run bench -- transfer                 verified transfer beside curl and sha256sum, from nginx on loopback (2 min)
+npm run bench -- manifest                 the documents of a release for a device that keeps the one before (1 min)
 npm run bench -- delta [PAIR] [--resume]  patches beside bsdiff, xdelta3 and zstd on nine pairs of real releases,
                                           and the bars; PAIR is a part of a pair's name (all: 20 to 40 min)
 npm run bench -- growth [MIB]             time and memory of making patches on inputs of 1 MiB to 1 GiB,
@@ -16,6 +17,9 @@ switch (what) {
     break;
   case "transfer":
     await import("./transfer.ts");
+    break;
+  case "manifest":
+    await import("./manifest.ts");
     break;
   case "delta":
     await import("./delta.ts");

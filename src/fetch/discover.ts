@@ -5,12 +5,13 @@ import {
   type DeltaManifest,
   decodeDeltaManifest,
 } from "../format/manifest/delta-manifest.ts";
-import { type Manifest, manifestKind } from "../format/manifest/manifest.ts";
+import type { Manifest } from "../format/manifest/manifest.ts";
 import type { TrustAnchor } from "../trust/anchor.ts";
 import type { Verified } from "../trust/verified.ts";
-import { type TrustedState, verifyRelease } from "../trust/verify-release.ts";
-import { MAX_SIGNATURE_BYTES, type SignatureReport } from "../trust/verify-signature.ts";
+import { type TrustedState, type VerifiedRelease, verifyRelease } from "../trust/verify-release.ts";
+import type { SignatureReport } from "../trust/verify-signature.ts";
 import { FetchError } from "./fetch-error.ts";
+import { type KeptRelease, MANIFEST, type ReleaseDocuments, readRelease, SIGNATURE } from "./read-release.ts";
 import type { Source } from "./transfer/source.ts";
 
 export type DiscoverRequest = {
@@ -20,6 +21,8 @@ export type DiscoverRequest = {
   /** "" for the offered one. */
   readonly version: string;
   readonly trusted: TrustedState;
+  /** What need not be fetched again. */
+  readonly kept: KeptRelease | undefined;
   readonly now: Date;
   readonly signal?: AbortSignal | undefined;
 };
@@ -31,27 +34,16 @@ export type Discovered = {
   readonly sources: readonly Source[];
   readonly manifest: Verified<Manifest>;
   readonly manifestSha256: string;
+  /** The proven documents, for the next time. */
+  readonly documents: KeptRelease;
   readonly report: SignatureReport;
   readonly bytesFetched: number;
 };
 
 /** @throws FetchError SOURCE_*; everything verifyRelease throws */
 export async function discover(request: DiscoverRequest): Promise<Discovered> {
-  const { asked, folder, bytes } = await findManifest(request);
-  const source = below(asked, folder);
-  const { signal } = request;
-  const signature = await source.readAll("manifest.json.p7s", MAX_SIGNATURE_BYTES, { signal });
-  if (typeof signature === "string") {
-    throw new FetchError(
-      "ASSET_SIZE",
-      `the release at ${source.name} is not signed: it has no manifest.json.p7s`,
-    );
-  }
-  const { manifest, report } = verifyRelease({
-    ...request,
-    manifestBytes: bytes,
-    signatureBytes: signature.bytes,
-  });
+  const { asked, folder, documents, proven } = await findRelease(request);
+  const { manifest, report } = proven;
   // Mirrors hold it under the same name; where a tag names it for good, it is read there.
   const places = [asked, ...request.sources.filter((other) => other !== asked)];
   const sources = places.map((place) => {
@@ -60,13 +52,15 @@ export async function discover(request: DiscoverRequest): Promise<Discovered> {
       : place.foldersOf(manifest.version)[0]!;
     return below(place, place.folderOfTag(manifest.tag_name) ?? alike);
   });
+  const { signature, etag, bytesFetched } = documents;
   return {
     source: sources[0]!,
     sources,
     manifest,
     report,
-    manifestSha256: sha256(bytes),
-    bytesFetched: bytes.length + signature.bytes.length,
+    manifestSha256: sha256(documents.manifest),
+    documents: { manifest: documents.manifest, signature, source: asked.name, folder, etag },
+    bytesFetched,
   };
 }
 
@@ -103,15 +97,16 @@ type Found = {
   /** The source that answered, and where below it. */
   readonly asked: Source;
   readonly folder: string;
-  readonly bytes: Uint8Array;
+  readonly documents: ReleaseDocuments;
+  readonly proven: VerifiedRelease;
 };
 
-/** @throws FetchError: of the first source, when none has an answer */
-async function findManifest(request: DiscoverRequest): Promise<Found> {
+/** @throws FetchError: of the first source, when none has an answer; what verifyRelease throws, of the first that has */
+async function findRelease(request: DiscoverRequest): Promise<Found> {
   const errors: unknown[] = [];
   for (const asked of request.sources) {
     try {
-      return { asked, ...(await findManifestAt(asked, request)) };
+      return { asked, ...(await findReleaseAt(asked, request)) };
     } catch (error) {
       request.signal?.throwIfAborted();
       if (!(error instanceof FetchError)) throw error;
@@ -121,18 +116,34 @@ async function findManifest(request: DiscoverRequest): Promise<Found> {
   throw errors[0];
 }
 
-async function findManifestAt(
-  source: Source,
-  { version, signal }: DiscoverRequest,
-): Promise<Pick<Found, "folder" | "bytes">> {
-  for (const folder of source.foldersOf(version)) {
-    const found = await below(source, folder).readAll("manifest.json", manifestKind.maxBytes, { signal });
-    if (typeof found !== "string") return { folder, bytes: found.bytes };
+async function findReleaseAt(source: Source, request: DiscoverRequest): Promise<Omit<Found, "asked">> {
+  const { version, kept, signal } = request;
+  const isKeptHere = kept?.source === source.name;
+  const folders = source.foldersOf(version);
+  // Where it was the last time it is asked for first.
+  const before = isKeptHere ? folders.filter((folder) => folder === kept.folder) : [];
+  for (const folder of new Set([...before, ...folders])) {
+    const place = below(source, folder);
+    const etag = isKeptHere && folder === kept.folder ? kept.etag : "";
+    const documents = await readRelease(place, { kept, etag, signal });
+    if (documents === "absent") continue;
+    if (documents.kind === "read") return { folder, documents, proven: prove(documents, request) };
+    try {
+      return { folder, documents, proven: prove(documents, request) };
+    } catch {
+      // The kept release may have aged, or be of another version than is asked for: the source says its own.
+      const anew = await readRelease(place, { kept, etag: "", signal });
+      if (anew !== "absent") return { folder, documents: anew, proven: prove(anew, request) };
+    }
   }
   throw new FetchError("SOURCE_STATUS", `there is no release${version && ` ${version}`} at ${source.name}`, {
     facts: { status: 404 },
-    hint: "a source is a bundle, or a page made by themis-bundle publish; a private one answers so to strangers",
+    hint: `a source is a signed bundle (${MANIFEST} and ${SIGNATURE}), or a page made by themis-bundle publish; a private one answers so to strangers`,
   });
+}
+
+function prove({ manifest, signature }: ReleaseDocuments, request: DiscoverRequest): VerifiedRelease {
+  return verifyRelease({ ...request, manifestBytes: manifest, signatureBytes: signature });
 }
 
 function below(source: Source, folder: string): Source {

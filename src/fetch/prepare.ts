@@ -43,6 +43,7 @@ export function discoverFor(
     anchors: request.anchors,
     version: request.version,
     trusted: state?.trusted() ?? NOTHING_TRUSTED,
+    kept: state?.keptRelease(),
     now,
     signal: request.signal,
   };

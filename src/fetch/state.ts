@@ -7,6 +7,7 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { sha256 } from "../base/digest.ts";
 import { systemCode } from "../base/error.ts";
 import {
   type EntryRecord,
@@ -16,6 +17,7 @@ import {
 import { NOTHING_TRUSTED, type TrustedState } from "../trust/verify-release.ts";
 import { FetchError } from "./fetch-error.ts";
 import type { JournalEntry } from "./install/switch.ts";
+import type { KeptRelease } from "./read-release.ts";
 
 export type RestorePointRecord = {
   readonly id: string;
@@ -38,6 +40,7 @@ CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) ST
 CREATE TABLE IF NOT EXISTS journal (id INTEGER PRIMARY KEY CHECK (id = 1), body TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS restore_points (id TEXT PRIMARY KEY, created TEXT NOT NULL, from_version TEXT NOT NULL, to_version TEXT NOT NULL, sha256 TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS history (id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, action TEXT NOT NULL, from_version TEXT NOT NULL, to_version TEXT NOT NULL, result TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS kept_release (id INTEGER PRIMARY KEY CHECK (id = 1), sha256 TEXT NOT NULL, manifest BLOB NOT NULL, signature BLOB NOT NULL, source TEXT NOT NULL, folder TEXT NOT NULL, etag TEXT NOT NULL) STRICT;
 `;
 
 /** Absent and out of reach are two things. @throws FetchError STATE_UNREADABLE */
@@ -97,6 +100,29 @@ export class DeviceState {
 
   trust(state: TrustedState): void {
     this.#setFact("trusted", state);
+  }
+
+  /** undefined when there is none, or not whole: it is fetched again then, and proven in any case. */
+  keptRelease(): KeptRelease | undefined {
+    // A device of an older client has no such table before its first update.
+    if (!this.#one("SELECT 1 FROM sqlite_master WHERE name = 'kept_release'")) return undefined;
+    const row = this.#one("SELECT * FROM kept_release");
+    if (!row) return undefined;
+    const { manifest, signature } = row as Record<"manifest" | "signature", Uint8Array>;
+    if (digestOfBoth(manifest, signature) !== row.sha256) return undefined;
+    const { source, folder, etag } = row as Record<"source" | "folder" | "etag", string>;
+    return { manifest, signature, source, folder, etag };
+  }
+
+  keepRelease({ manifest, signature, source, folder, etag }: KeptRelease): void {
+    const digest = digestOfBoth(manifest, signature);
+    const same = this.#one("SELECT source, folder, etag FROM kept_release WHERE sha256 = ?", digest);
+    if (same && same.source === source && same.folder === folder && same.etag === etag) return;
+    guard(() =>
+      this.#database
+        .prepare("INSERT OR REPLACE INTO kept_release VALUES (1, ?, ?, ?, ?, ?, ?)")
+        .run(digest, manifest, signature, source, folder, etag),
+    );
   }
 
   journal(): JournalEntry | undefined {
@@ -197,6 +223,10 @@ export class DeviceState {
       }
     });
   }
+}
+
+function digestOfBoth(manifest: Uint8Array, signature: Uint8Array): string {
+  return sha256(Buffer.concat([manifest, signature]));
 }
 
 function guard<T>(act: () => T): T {

@@ -112,6 +112,7 @@ async function runFrom(
       trusted: state.trusted(),
       version: request.version,
     });
+    state.keepRelease(release.documents);
     const found = await prepare(request, place, state, release);
     const report = reporting(found, recovery, startedMs);
     if (isInstalled(found, state)) return report("nothing-to-do", {});

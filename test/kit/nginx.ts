@@ -7,11 +7,20 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { findTool } from "./tools.ts";
 
+export type NginxAnswer = {
+  readonly status: number;
+  /** Of the body. */
+  readonly bytes: number;
+  /** As it was asked for; "-" for none. */
+  readonly range: string;
+  readonly path: string;
+};
+
 export type Nginx = {
   /** Without a slash at the end. */
   readonly url: string;
-  /** What it answered: status, bytes of the body, range, in the order of the answers' ends. */
-  readonly log: () => readonly { readonly status: number; readonly bytes: number; readonly range: string }[];
+  /** What it answered, in the order of the answers' ends. */
+  readonly log: () => readonly NginxAnswer[];
   /** Ends at once, connections too, and comes back on the same port. */
   readonly restart: () => Promise<void>;
   readonly close: () => Promise<void>;
@@ -31,7 +40,12 @@ export async function startNginx(folder: string, directives = ""): Promise<Nginx
         .split("\n")
         .filter(Boolean)
         .map((line) => line.split("\t"))
-        .map(([status, bytes, range]) => ({ status: Number(status), bytes: Number(bytes), range: range! })),
+        .map(([status, bytes, range, path]) => ({
+          status: Number(status),
+          bytes: Number(bytes),
+          range: range!,
+          path: path!,
+        })),
     restart: async () => {
       await stop(process);
       process = await start(prefix, port);
@@ -57,7 +71,7 @@ error_log ${join(prefix, "logs/error")};
 events { worker_connections 256; }
 http {
 ${temporary.join("\n")}
-  log_format exact "$status\\t$body_bytes_sent\\t$http_range";
+  log_format exact "$status\\t$body_bytes_sent\\t$http_range\\t$request_uri";
   access_log ${join(prefix, "logs/access")} exact;
   sendfile on;
   server {

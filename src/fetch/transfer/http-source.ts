@@ -153,7 +153,16 @@ async function readDocument(answer: HttpAnswer, asset: string, maxBytes: number,
     chunks.push(chunk);
   }
   if (bytes === 0) throw interrupted(url, "it is empty");
-  return { bytes: Buffer.concat(chunks, bytes), etag: headers.get("etag") ?? "" };
+  return { bytes: Buffer.concat(chunks, bytes), etag: isSettled(headers) ? (headers.get("etag") ?? "") : "" };
+}
+
+/**
+ * Many servers make an ETag of the second and the size: of two states within one second they cannot tell
+ * which one they name (RFC 9110, section 8.8.2.2).
+ */
+function isSettled(headers: HttpAnswer["headers"]): boolean {
+  const ageMs = Date.parse(headers.get("date") ?? "") - Date.parse(headers.get("last-modified") ?? "");
+  return !(ageMs < 2000);
 }
 
 async function* readPlaced(

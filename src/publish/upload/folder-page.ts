@@ -2,6 +2,7 @@
  * A folder as a release page: every release in a folder of its own, `latest` naming the offered one.
  *
  *   PAGE/1.5.0/manifest.json ...     complete before it has its name (one rename)
+ *   PAGE/1.5.0/manifest-*.patch      what makes its manifest of those of older releases on the page
  *   PAGE/latest -> 1.5.0             switched last, by renaming a new link over the old one
  *
  * Served by any web server. Publishing the same bundle again compares what lies there byte for byte, puts
@@ -19,6 +20,7 @@ import { decodeManifest, type Manifest, manifestKind } from "../../format/manife
 import { assetNames } from "../bundle.ts";
 import type { SignedBundle } from "../prove-bundle.ts";
 import { PublishError } from "../publish-error.ts";
+import { addManifestPatches } from "./manifest-patches.ts";
 
 export type FolderPublication = {
   readonly location: string;
@@ -65,10 +67,15 @@ export async function publishToFolder(bundle: SignedBundle, page: string): Promi
       );
     }
     if (isNew) await copyRelease(bundle, page);
+    const older = releases.filter((each) => each.sequence < sequence).sort((a, b) => b.sequence - a.sequence);
+    const patches = await addManifestPatches(
+      location,
+      older.map((each) => join(page, each.version)),
+    );
     const repaired = isNew ? [] : await repair(bundle, location);
     const signed = isNew ? false : await replaceSignature(bundle, location);
     const { latest, moved } = await offer(page, [...releases, { version, sequence, product }]);
-    const changed = isNew || repaired.length > 0 || signed || moved;
+    const changed = isNew || repaired.length > 0 || signed || moved || patches > 0;
     return { location, assets, changed, repaired, latest };
   } catch (cause) {
     const code = systemCode(cause);
