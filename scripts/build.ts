@@ -5,7 +5,7 @@
  *   bundle-main.js, fetch-main.js       the programs, without the optional addons
  *   bundle-<command>-<hash>.js, …        their commands and what these share, loaded when called for
  *   index.js, fetch.js                  for other programs
- *   diff-worker.js, piece-worker.js, bsdiff-process.js   run in threads and processes of their own
+ *   diff-worker.js, piece-worker.js, rebuild-worker.js, bsdiff-process.js   run in threads and processes of their own
  *   *.wasm                              the kernels, see kernel.ts
  */
 import { chmodSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -37,6 +37,7 @@ const outputs = [
     "diff-worker": "src/publish/diff/diff-worker.ts",
     "bsdiff-process": "src/publish/diff/bsdiff-process.ts",
     "piece-worker": "src/fetch/transfer/piece-worker.ts",
+    "rebuild-worker": "src/fetch/rebuild-worker.ts",
     index: "src/index.ts",
     fetch: "src/fetch/index.ts",
   }),

@@ -45,38 +45,29 @@ export type DeltaApplication = {
 /** `why` is "" as long as nothing failed. */
 export type Applied = { readonly kind: "delta" | "whole"; readonly why: string };
 
-/** @throws FetchError TARGET_DIGEST_MISMATCH when the whole target is another one; what `whole` throws; the system's errors */
+/**
+ * Whatever was refused costs this file its short way, and no other.
+ *
+ * @throws FetchError TARGET_DIGEST_MISMATCH when the whole target is another one; what `whole` throws; the system's errors
+ */
 export async function applyDelta(request: DeltaApplication): Promise<Applied> {
   const { delta, outPath, mode, whole, signal, written } = request;
-  const promised = { sizeBytes: delta.target_size, sha256: delta.target_hash, mode };
-  return madeOrWhole(
-    outPath,
-    () => patchInto(request),
-    async (why) => {
-      const otherwise = (found: string): FetchError => mismatch(delta.path, `of the whole target: ${found}`);
-      await writeProven(outPath, await whole(why), promised, { otherwise, signal, written });
-    },
-  );
-}
-
-/** The fallback itself: whatever was refused costs this file its short way, and no other. */
-export async function madeOrWhole(
-  outPath: string,
-  make: () => Promise<unknown>,
-  fetchWhole: (why: string) => Promise<unknown>,
-): Promise<Applied> {
   try {
-    await make();
+    await patchInto(request);
     return { kind: "delta", why: "" };
   } catch (error) {
     if (!(error instanceof ThemisError)) throw error;
     await rm(outPath, { force: true });
-    await fetchWhole(error.message);
-    return { kind: "whole", why: error.message };
+    const why = error.message;
+    const promised = { sizeBytes: delta.target_size, sha256: delta.target_hash, mode };
+    const otherwise = (found: string): FetchError => mismatch(delta.path, `of the whole target: ${found}`);
+    await writeProven(outPath, await whole(why), promised, { otherwise, signal, written });
+    return { kind: "whole", why };
   }
 }
 
-async function patchInto(request: DeltaApplication): Promise<void> {
+/** The delta alone, without anything to fall back to. @throws FetchError, DeltaError; the system's errors */
+export async function patchInto(request: Omit<DeltaApplication, "whole">): Promise<void> {
   const { delta, sourcePath, patch, outPath, mode, applyMemory, signal, written } = request;
   checkMemory(delta.apply_memory, applyMemory);
   await checkSource(sourcePath, delta.base_hash, signal);
@@ -108,18 +99,18 @@ function openReadable(sourcePath: string, patch: PatchPlace): ReturnType<typeof 
   try {
     return openSources(sourcePath, patch);
   } catch (cause) {
-    const code = systemCode(cause);
-    if (code === undefined || !UNREADABLE.has(code)) throw cause;
-    throw new DeltaError("DELTA_TRUNCATED", `the patch ${patch.path} cannot be read (${code})`, { cause });
+    if (!isUnreadable(cause)) throw cause;
+    const why = `the patch ${patch.path} cannot be read (${systemCode(cause)})`;
+    throw new DeltaError("DELTA_TRUNCATED", why, { cause });
   }
 }
 
 /** @throws FetchError SOURCE_DIGEST_MISMATCH, also when it is gone or cannot be read */
 export async function checkSource(path: string, expected: string, signal?: AbortSignal): Promise<void> {
   const digest = await sha256OfFile(path, signal).catch((cause: unknown) => {
-    const code = systemCode(cause);
-    if (code === undefined || !UNREADABLE.has(code)) throw cause;
-    throw new FetchError("SOURCE_DIGEST_MISMATCH", `the source ${path} cannot be read (${code})`, { cause });
+    if (!isUnreadable(cause)) throw cause;
+    const why = `the source ${path} cannot be read (${systemCode(cause)})`;
+    throw new FetchError("SOURCE_DIGEST_MISMATCH", why, { cause });
   });
   if (digest !== expected) {
     throw new FetchError(
@@ -140,8 +131,12 @@ export function checkMemory(needed: number, allowed: number | undefined): void {
   );
 }
 
-/** Of a file that is there no more, or whose sectors are damaged. */
 const UNREADABLE = new Set(["ENOENT", "ENOTDIR", "EISDIR", "ELOOP", "EACCES", "EPERM", "EIO"]);
+
+/** Of a file that is there no more, or whose sectors are damaged. */
+export function isUnreadable(error: unknown): boolean {
+  return UNREADABLE.has(systemCode(error) ?? "");
+}
 
 export function openSources(
   sourcePath: string,

@@ -5,7 +5,7 @@ import {
   type DeltaManifest,
   decodeDeltaManifest,
 } from "../format/manifest/delta-manifest.ts";
-import type { Manifest } from "../format/manifest/manifest.ts";
+import { type Manifest, manifestKind } from "../format/manifest/manifest.ts";
 import type { TrustAnchor } from "../trust/anchor.ts";
 import type { Verified } from "../trust/verified.ts";
 import { type TrustedState, type VerifiedRelease, verifyRelease } from "../trust/verify-release.ts";
@@ -136,10 +136,24 @@ async function findReleaseAt(source: Source, request: DiscoverRequest): Promise<
       if (anew !== "absent") return { folder, documents: anew, proven: prove(anew, request) };
     }
   }
+  await refuseUnsigned(source, folders, signal);
   throw new FetchError("SOURCE_STATUS", `there is no release${version && ` ${version}`} at ${source.name}`, {
     facts: { status: 404 },
-    hint: `a source is a signed bundle (${MANIFEST} and ${SIGNATURE}), or a page made by themis-bundle publish; a private one answers so to strangers`,
+    hint: "a source is a bundle, or a page made by themis-bundle publish; a private one answers so to strangers",
   });
+}
+
+/** A release without a signature is something else than no release. @throws FetchError ASSET_SIZE */
+async function refuseUnsigned(
+  source: Source,
+  folders: readonly string[],
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  for (const folder of folders) {
+    const place = below(source, folder);
+    if ((await place.readAll(MANIFEST, manifestKind.maxBytes, { signal })) === "absent") continue;
+    throw new FetchError("ASSET_SIZE", `the release at ${place.name} is not signed: it has no ${SIGNATURE}`);
+  }
 }
 
 function prove({ manifest, signature }: ReleaseDocuments, request: DiscoverRequest): VerifiedRelease {

@@ -1,12 +1,17 @@
 /** Brings the blobs of a plan to the device, counts what came, and does without what only patches needed. */
 import type { Blob } from "../format/manifest/blob.ts";
+import type { Pack } from "../format/manifest/manifest.ts";
 import type { DevicePlace } from "./place.ts";
 import { type Plan, withoutPack } from "./plan.ts";
 import type { Prepared } from "./prepare.ts";
-import type { FellBack } from "./rebuild.ts";
 import { RateLimit } from "./transfer/rate-limit.ts";
 import { PackUnusable, transfer } from "./transfer/transfer.ts";
 import type { UpdateRequest, UpdateTools } from "./update-request.ts";
+
+export type BringOptions = {
+  readonly arrived?: (pack: Pack, piece: number) => void;
+  readonly signal?: AbortSignal | undefined;
+};
 
 export class Fetcher {
   /** Received so far, whether it was of use or not. */
@@ -26,23 +31,24 @@ export class Fetcher {
     this.#rateLimit = limitRate === undefined ? undefined : new RateLimit(limitRate);
   }
 
-  /** A pack of patches that no source has, or none rightly, costs its files their delta, not the update. */
-  async plan(plan: Plan): Promise<{ readonly plan: Plan; readonly withoutDelta: readonly FellBack[] }> {
+  /** A pack of patches that no source has, or none rightly, costs its files their delta, not the download. */
+  async everything(plan: Plan): Promise<void> {
     try {
       await this.blobs(plan.blobs);
-      return { plan, withoutDelta: [] };
     } catch (error) {
       if (!(error instanceof PackUnusable)) throw error;
       const without = withoutPack(plan, error.asset);
       // The pack of a whole target: there is nothing left to fall back to.
       if (without.paths.length === 0) throw error;
-      const next = await this.plan(without.plan);
-      const withoutDelta = without.paths.map((path) => ({ path, why: error.message }));
-      return { plan: next.plan, withoutDelta: [...withoutDelta, ...next.withoutDelta] };
+      await this.everything(without.plan);
     }
   }
 
-  async blobs(blobs: readonly Blob[]): Promise<void> {
+  /** @param arrived told of every piece that is there @param signal instead of the request's. @throws PackUnusable; what a transfer throws */
+  async blobs(
+    blobs: readonly Blob[],
+    { arrived, signal = this.#request.signal }: BringOptions = {},
+  ): Promise<void> {
     const { release, plan } = this.#prepared;
     await transfer({
       sources: release.sources,
@@ -50,7 +56,8 @@ export class Fetcher {
       blobs,
       folder: this.#place.transfer,
       connections: this.#request.connections,
-      signal: this.#request.signal,
+      signal,
+      arrived,
       rateLimit: this.#rateLimit,
       notice: (message) => this.#tools.notice?.(message),
       received: (bytes) => {

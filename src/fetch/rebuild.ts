@@ -1,20 +1,23 @@
 /**
  * Makes every changed file in `.themis/staged/`, proven by its digest, before anything else is touched.
  *
- * A delta that fails for whatever reason falls back to the whole target for that file only, and is said once.
+ *   blobs on their way -> a file whose blob has arrived -> rebuilt by a thread, while the next ones come
+ *
+ * A delta that fails for whatever reason costs its own file the short way, said once: the next round brings the
+ * whole target. What no round can mend ends the transfer at once; pieces that are proven stay for the next time.
  */
-import { createReadStream } from "node:fs";
-import { mkdir, open, rm } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { promisify } from "node:util";
-import { constants, zstdDecompress } from "node:zlib";
+import { ThemisError } from "../base/error.ts";
 import type { Blob } from "../format/manifest/blob.ts";
 import type { Pack, Target } from "../format/manifest/manifest.ts";
-import { type Applied, applyDelta, madeOrWhole, mismatch } from "./apply-delta.ts";
-import { FetchError } from "./fetch-error.ts";
+import { Arrivals } from "./arrivals.ts";
+import type { BringOptions } from "./fetcher.ts";
 import type { PlanStep } from "./plan.ts";
+import type { RebuildJob } from "./rebuild-job.ts";
+import { RebuildPool } from "./rebuild-pool.ts";
 import { partPath } from "./transfer/part-file.ts";
-import { type Content, writeProven } from "./write-proven.ts";
+import { PackUnusable } from "./transfer/transfer.ts";
 
 export type StagedFile = { readonly target: Target; readonly staged: string };
 export type FellBack = { readonly path: string; readonly why: string };
@@ -25,108 +28,194 @@ export type RebuildRequest = {
   readonly transferred: string;
   readonly packs: readonly Pack[];
   readonly steps: readonly PlanStep[];
+  /** What rebuilding may take at any moment, in bytes; default 512 MiB. */
+  readonly applyMemory?: number | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Brings more blobs; used when a delta fails. */
-  readonly fetchBlobs: (blobs: readonly Blob[]) => Promise<void>;
+  /** Brings blobs, and says of each piece that it is there. */
+  readonly bring: (blobs: readonly Blob[], options: BringOptions) => Promise<void>;
+  /** Told when everything has come and rebuilding goes on. */
   readonly progress: (done: number, total: number, doneBytes: number, totalBytes: number) => void;
 };
 
-/** @throws FetchError TARGET_DIGEST_MISMATCH, and what fetchBlobs throws */
-export async function rebuild(
-  request: RebuildRequest,
-): Promise<{ files: StagedFile[]; fellBack: FellBack[] }> {
-  await rm(request.staged, { recursive: true, force: true });
-  await mkdir(request.staged, { recursive: true });
-  const work = request.steps.filter(
-    (step) => step.kind === "patch" || step.kind === "copy" || step.kind === "download",
-  );
-  const totalBytes = work.reduce((sum, { target }) => sum + target.size_bytes, 0);
-  let doneBytes = 0;
-  const files: StagedFile[] = [];
-  const fellBack: FellBack[] = [];
-  for (const step of work) {
-    request.signal?.throwIfAborted();
-    const { target } = step;
-    const staged = String(files.length);
-    const { kind, why } = await stage(request, step, join(request.staged, staged));
-    if (kind === "whole" && why !== "") fellBack.push({ path: target.path, why });
-    files.push({ target, staged });
-    doneBytes += target.size_bytes;
-    request.progress(files.length, work.length, doneBytes, totalBytes);
-  }
-  return { files, fellBack };
-}
-
 type Work = Extract<PlanStep, { kind: "patch" | "copy" | "download" }>;
 
-async function stage(request: RebuildRequest, step: Work, outPath: string): Promise<Applied> {
-  const { target } = step;
-  const { signal } = request;
-  const mode = Number.parseInt(target.permissions, 8);
-  const write = (content: Content, how: string): Promise<string> =>
-    writeProven(
-      outPath,
-      content,
-      { sizeBytes: target.size_bytes, sha256: target.sha256_hash, mode },
-      { otherwise: (found) => mismatch(target.path, `${how}: ${found}`), signal },
-    );
-  const fetchWhole = async (): Promise<Uint8Array> => {
-    await request.fetchBlobs([target.blob]);
-    return readWhole(request, target);
-  };
-  switch (step.kind) {
-    case "patch": {
-      const { delta } = step;
-      const { offset, length } = delta.blob;
-      const sourcePath = join(request.root, delta.base_path);
-      const patch = { path: packPath(request, delta.blob), offset, length };
-      return applyDelta({ delta, sourcePath, patch, outPath, mode, whole: fetchWhole, signal });
+/** A file to be made, and how it is tried now. */
+type Item = {
+  readonly step: Work;
+  readonly staged: string;
+  readonly way: "planned" | "whole";
+  /** Why not as planned; "" as long as nothing failed. */
+  readonly why: string;
+};
+
+const MEMORY_BYTES = 512 << 20;
+
+/** @throws FetchError TARGET_DIGEST_MISMATCH, and what `bring` throws */
+export async function rebuild(
+  request: RebuildRequest,
+): Promise<{ readonly files: readonly StagedFile[]; readonly fellBack: readonly FellBack[] }> {
+  await rm(request.staged, { recursive: true, force: true });
+  await mkdir(request.staged, { recursive: true });
+  const work = request.steps.filter(isWork);
+  const items = work.map((step, i): Item => ({ step, staged: String(i), way: "planned", why: "" }));
+  const tally = new Tally(request, work);
+  const fellBack: FellBack[] = [];
+  for (let left: readonly Item[] = items; left.length > 0; ) {
+    const { again } = await new Round(request, tally).run(left);
+    for (const { step, why } of again) if (why !== "") fellBack.push({ path: step.target.path, why });
+    left = again;
+  }
+  return { files: items.map(({ step, staged }) => ({ target: step.target, staged })), fellBack };
+}
+
+/** All that is wanted is asked for once; what it could not make comes back. */
+class Round {
+  readonly #request: RebuildRequest;
+  readonly #tally: Tally;
+  readonly #pool: RebuildPool;
+  readonly #stop = new AbortController();
+  readonly #signal: AbortSignal;
+  readonly #started = new Set<Item>();
+  readonly #running: Promise<void>[] = [];
+  readonly #again: Item[] = [];
+
+  constructor(request: RebuildRequest, tally: Tally) {
+    this.#request = request;
+    this.#tally = tally;
+    const { signal, applyMemory: memoryBytes = MEMORY_BYTES } = request;
+    this.#signal = signal ? AbortSignal.any([signal, this.#stop.signal]) : this.#stop.signal;
+    this.#pool = new RebuildPool({ memoryBytes, signal: this.#signal });
+  }
+
+  async run(items: readonly Item[]): Promise<{ readonly again: readonly Item[] }> {
+    try {
+      const unusable = await this.#bring(items);
+      this.#tally.show();
+      await Promise.race([Promise.all(this.#running), aborted(this.#signal)]);
+      const left = items.filter((item) => !this.#started.has(item));
+      return { again: [...this.#again, ...left.map((item) => withoutPack(item, unusable))] };
+    } finally {
+      await this.#pool.close();
     }
-    case "copy":
-      return madeOrWhole(
-        outPath,
-        () =>
-          write(
-            createReadStream(join(request.root, step.from)),
-            `from ${step.from}, which changed meanwhile`,
-          ),
-        async () => write(await fetchWhole(), "of the whole target"),
-      );
-    case "download":
-      await write(await readWhole(request, target), "of the whole target");
-      return { kind: "whole", why: "" };
+  }
+
+  /** @returns which pack could not be had, if any. @throws what ends the whole update */
+  async #bring(items: readonly Item[]): Promise<PackUnusable | undefined> {
+    const arrivals = new Arrivals<Item>();
+    const blobs: Blob[] = [];
+    for (const item of items) {
+      const blob = blobOf(item);
+      if (blob.length === 0) this.#start(item);
+      else {
+        arrivals.await(item, blob);
+        blobs.push(blob);
+      }
+    }
+    const arrived = (pack: Pack, piece: number): void => {
+      for (const item of arrivals.arrived(pack, piece)) this.#start(item);
+    };
+    try {
+      await this.#request.bring(blobs, { arrived, signal: this.#signal });
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof PackUnusable)) throw error;
+      return error;
+    }
+  }
+
+  #start(item: Item): void {
+    this.#started.add(item);
+    this.#running.push(
+      this.#pool.run(jobOf(item, this.#request)).then(
+        () => this.#tally.made(item.step),
+        (error: unknown) => this.#failed(item, error),
+      ),
+    );
+  }
+
+  #failed(item: Item, error: unknown): void {
+    const isShortWay = item.way === "planned" && item.step.kind !== "download";
+    if (isShortWay && error instanceof ThemisError) this.#again.push(whole(item, error.message));
+    else this.#stop.abort(error);
   }
 }
 
-async function readWhole(request: RebuildRequest, target: Target): Promise<Uint8Array> {
-  const stored = await readBlob(request, target.blob);
-  return target.blob.encoding === "zstd" ? decompress(stored, target) : stored;
-}
+/** How much is made, told once nothing is on its way any more. */
+class Tally {
+  readonly #progress: RebuildRequest["progress"];
+  readonly #total: number;
+  readonly #totalBytes: number;
+  #done = 0;
+  #doneBytes = 0;
+  #isShown = false;
 
-async function decompress(stored: Uint8Array, target: Target): Promise<Uint8Array> {
-  try {
-    return await promisify(zstdDecompress)(stored, {
-      maxOutputLength: target.size_bytes,
-      params: { [constants.ZSTD_d_windowLogMax]: 31 },
-    });
-  } catch (cause) {
-    throw new FetchError("TARGET_DIGEST_MISMATCH", `${target.path} cannot be decompressed`, { cause });
+  constructor({ progress }: RebuildRequest, work: readonly Work[]) {
+    this.#progress = progress;
+    this.#total = work.length;
+    this.#totalBytes = work.reduce((sum, { target }) => sum + target.size_bytes, 0);
+  }
+
+  made({ target }: Work): void {
+    this.#done++;
+    this.#doneBytes += target.size_bytes;
+    if (this.#isShown) this.show();
+  }
+
+  show(): void {
+    this.#isShown = true;
+    this.#progress(this.#done, this.#total, this.#doneBytes, this.#totalBytes);
   }
 }
 
-async function readBlob(request: RebuildRequest, blob: Blob): Promise<Uint8Array> {
-  const { offset, length } = blob;
-  if (length === 0) return new Uint8Array();
-  const file = await open(packPath(request, blob), "r");
-  try {
-    const bytes = Buffer.alloc(length);
-    const { bytesRead } = await file.read(bytes, 0, length, offset);
-    return bytes.subarray(0, bytesRead);
-  } finally {
-    await file.close();
-  }
+function isWork(step: PlanStep): step is Work {
+  return step.kind === "patch" || step.kind === "copy" || step.kind === "download";
 }
 
-function packPath({ packs, transferred }: RebuildRequest, { pack: name }: Blob): string {
-  return partPath(transferred, packs.find(({ asset }) => asset === name)!);
+function whole({ step, staged }: Item, why: string): Item {
+  return { step, staged, way: "whole", why };
+}
+
+/** @throws the pack's error when it held the whole target: there is nothing left to fall back to */
+function withoutPack(item: Item, unusable: PackUnusable | undefined): Item {
+  if (!unusable) throw new Error(`${item.step.target.path} was never rebuilt`);
+  if (blobOf(item).pack !== unusable.asset) return { ...item, why: "" };
+  if (item.way === "whole" || item.step.kind !== "patch") throw unusable;
+  return whole(item, unusable.message);
+}
+
+function blobOf({ step, way }: Item): Blob {
+  if (way === "whole" || step.kind === "download") return step.target.blob;
+  return step.kind === "patch" ? step.delta.blob : NO_BLOB;
+}
+
+const NO_BLOB: Blob = { pack: "", offset: 0, length: 0, encoding: "none" };
+
+function jobOf(item: Item, { root, staged, transferred, packs }: RebuildRequest): RebuildJob {
+  const { step } = item;
+  const { path, size_bytes: sizeBytes, sha256_hash: sha256, permissions } = step.target;
+  const job = {
+    path,
+    sizeBytes,
+    sha256,
+    mode: Number.parseInt(permissions, 8),
+    outPath: join(staged, item.staged),
+  };
+  const { pack: asset, offset, length, encoding } = blobOf(item);
+  const found = packs.find((each) => each.asset === asset);
+  const pack = found ? partPath(transferred, found) : "";
+  if (item.way === "whole" || step.kind === "download")
+    return { ...job, from: { kind: "whole", pack, offset, length, encoding } };
+  const sourcePath = join(root, step.kind === "copy" ? step.from : step.delta.base_path);
+  if (step.kind === "copy") return { ...job, from: { kind: "copy", sourcePath, from: step.from } };
+  return {
+    ...job,
+    from: { kind: "patch", delta: step.delta, sourcePath, patch: { path: pack, offset, length } },
+  };
+}
+
+async function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
 }

@@ -119,18 +119,20 @@ async function runFrom(
 
     await preFlight({ ...found, place, manifest: release.manifest, now: tools.now() });
     const fetched = new Fetcher(request, tools, place, found);
-    const { plan, withoutDelta } = await fetched.plan(found.plan);
-    if (until === "download")
+    const { plan } = found;
+    if (until === "download") {
+      await fetched.everything(plan);
       return report("downloaded", { bytesFetched: found.bytesFetched + fetched.bytes });
-
+    }
     const rebuilt = await rebuild({
       root: place.root,
       staged: place.staged,
       transferred: place.transfer,
       packs: release.manifest.packs,
       steps: plan.steps,
+      applyMemory: request.applyMemory,
       signal: request.signal,
-      fetchBlobs: (blobs) => fetched.blobs(blobs),
+      bring: (blobs, options) => fetched.blobs(blobs, options),
       progress: fetched.rebuilding,
     });
     request.signal?.throwIfAborted();
@@ -140,7 +142,7 @@ async function runFrom(
     await install(place, state, entry, restorePoint, tools.now(), tools.onStep);
     await rm(place.transfer, { recursive: true, force: true });
 
-    const fellBack = [...withoutDelta, ...rebuilt.fellBack];
+    const { fellBack } = rebuilt;
     return report("updated", {
       bytesFetched: found.bytesFetched + fetched.bytes,
       perFile: outcomes(plan.steps, fellBack),

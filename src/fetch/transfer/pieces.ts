@@ -26,16 +26,23 @@ export function pieceLength({ size_bytes: size }: Pack, piece: number): number {
   return Math.min(PIECE_BYTES, size - piece * PIECE_BYTES);
 }
 
+/** The numbers of the pieces that a blob lies in. */
+export function piecesOf({ offset, length }: Blob): number[] {
+  if (length === 0) return [];
+  const first = Math.floor(offset / PIECE_BYTES);
+  const end = Math.ceil((offset + length) / PIECE_BYTES);
+  return Array.from({ length: end - first }, (_, i) => first + i);
+}
+
 /** Packs in the order of the first blob that lies in each, their pieces likewise: what comes first is fetched first. */
 export function wantedPieces(packs: readonly Pack[], blobs: readonly Blob[]): ReadonlyMap<Pack, number[]> {
   const byName = new Map(packs.map((pack) => [pack.asset, pack]));
   const wanted = new Map<Pack, Set<number>>();
-  for (const { pack: name, offset, length } of blobs) {
-    const pack = byName.get(name);
-    if (!pack || length === 0) continue;
+  for (const blob of blobs) {
+    const pack = byName.get(blob.pack);
+    if (!pack || blob.length === 0) continue;
     const pieces = wanted.get(pack) ?? new Set();
-    for (let piece = Math.floor(offset / PIECE_BYTES); piece * PIECE_BYTES < offset + length; piece++)
-      pieces.add(piece);
+    for (const piece of piecesOf(blob)) pieces.add(piece);
     wanted.set(pack, pieces);
   }
   return new Map([...wanted].map(([pack, pieces]) => [pack, [...pieces]]));

@@ -35,6 +35,8 @@ export type TransferRequest = {
   readonly firstRestMs?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly progress: (doneBytes: number, totalBytes: number) => void;
+  /** Told once of each wanted piece that is proven and lies in its place. */
+  readonly arrived?: ((pack: Pack, piece: number) => void) | undefined;
   /** Told of every byte that came, of use or not. */
   readonly received: (bytes: number) => void;
   /** Told once for each wait that a person would wonder about. */
@@ -263,6 +265,7 @@ class Work {
   #count(pack: Pack, piece: number): void {
     this.#doneBytes += pieceLength(pack, piece);
     this.#request.progress(this.#doneBytes, this.#totalBytes);
+    this.#request.arrived?.(pack, piece);
   }
 }
 

@@ -1,0 +1,96 @@
+/**
+ * One target made where nothing is yet: from a patch and its source, from a copy in the tree, or from its whole blob.
+ *
+ * A job is plain data, so any thread can carry it out; all of it streams, and what does not have the digest of
+ * the manifest is gone when this throws.
+ */
+import { createReadStream } from "node:fs";
+import type { Readable } from "node:stream";
+import { constants, createZstdDecompress } from "node:zlib";
+import { systemCode } from "../base/error.ts";
+import type { Delta } from "../format/manifest/delta-manifest.ts";
+import { isUnreadable, mismatch, type PatchPlace, patchInto } from "./apply-delta.ts";
+import { writeProven } from "./write-proven.ts";
+
+export type RebuildJob = {
+  /** Of the target, for messages. */
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly sha256: string;
+  /** Permissions, such as 0o755. */
+  readonly mode: number;
+  readonly outPath: string;
+  readonly from:
+    | {
+        readonly kind: "patch";
+        readonly delta: Delta;
+        readonly sourcePath: string;
+        readonly patch: PatchPlace;
+      }
+    /** `from` is what the plan calls it. */
+    | { readonly kind: "copy"; readonly sourcePath: string; readonly from: string }
+    | {
+        readonly kind: "whole";
+        readonly pack: string;
+        readonly offset: number;
+        readonly length: number;
+        readonly encoding: "none" | "identity" | "zstd";
+      };
+};
+
+type Copy = Extract<RebuildJob["from"], { kind: "copy" }>;
+
+/** zstd's own default: a frame that wants more is none of ours. */
+const MAX_WINDOW_LOG = 27;
+
+/** @throws FetchError, DeltaError: this way does not lead to the target; the system's errors; the signal's reason */
+export async function carryOut(job: RebuildJob, signal?: AbortSignal): Promise<void> {
+  const { from, path, outPath, mode } = job;
+  switch (from.kind) {
+    case "patch":
+      return patchInto({ ...from, outPath, mode, signal });
+    case "copy":
+      return write(job, copied(from, path), `from ${from.from}, which changed meanwhile`, signal);
+    case "whole": {
+      const { pack, offset, length, encoding } = from;
+      if (length === 0) return write(job, new Uint8Array(), "of the whole target", signal);
+      const stored = createReadStream(pack, { start: offset, end: offset + length - 1 });
+      const content = encoding === "zstd" ? decompressed(stored, path) : stored;
+      return write(job, content, "of the whole target", signal);
+    }
+  }
+}
+
+async function write(
+  { path, sizeBytes, sha256, mode, outPath }: RebuildJob,
+  content: Uint8Array | AsyncIterable<Uint8Array>,
+  how: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const promised = { sizeBytes, sha256, mode };
+  const otherwise = (found: string): Error => mismatch(path, `${how}: ${found}`);
+  await writeProven(outPath, content, promised, { otherwise, signal });
+}
+
+async function* copied({ sourcePath, from }: Copy, path: string): AsyncGenerator<Uint8Array> {
+  try {
+    yield* createReadStream(sourcePath);
+  } catch (cause) {
+    if (!isUnreadable(cause)) throw cause;
+    throw mismatch(path, `from ${from}, which cannot be read any more (${systemCode(cause)})`);
+  }
+}
+
+async function* decompressed(stored: Readable, path: string): AsyncGenerator<Uint8Array> {
+  const frame = createZstdDecompress({ params: { [constants.ZSTD_d_windowLogMax]: MAX_WINDOW_LOG } });
+  stored.on("error", (error) => frame.destroy(error)).pipe(frame);
+  try {
+    yield* frame as AsyncIterable<Uint8Array>;
+  } catch (cause) {
+    if (!systemCode(cause)?.startsWith("ZSTD_") && systemCode(cause) !== "Z_BUF_ERROR") throw cause;
+    throw mismatch(path, "of the whole target: it cannot be decompressed");
+  } finally {
+    stored.destroy();
+    frame.destroy();
+  }
+}

@@ -1,0 +1,126 @@
+/**
+ * Who carries out rebuildings: threads of their own, so that the main thread stays free, and the main thread for
+ * what is too small to be worth sending. As many at once as there are processors, and as fit into the memory.
+ */
+import { availableParallelism } from "node:os";
+import { Worker } from "node:worker_threads";
+import { ThemisError } from "../base/error.ts";
+import { carryOut, type RebuildJob } from "./rebuild-job.ts";
+import type { RebuildAnswer } from "./rebuild-worker.ts";
+
+export type RebuildPoolOptions = {
+  /** Bytes that all rebuildings of one moment may take together; a single one is never refused here. */
+  readonly memoryBytes: number;
+  readonly signal: AbortSignal;
+};
+
+const MAX_THREADS = 4;
+/** Rebuilt here in a few milliseconds. */
+const SMALL_BYTES = 128 << 10;
+/** Small ones wait for the disk, not for the processor. */
+const SMALL_AT_ONCE = 4;
+/** What streams through when nothing is patched. */
+const STREAM_BYTES = 8 << 20;
+
+type Queued = {
+  readonly job: RebuildJob;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+};
+
+export class RebuildPool {
+  readonly #options: RebuildPoolOptions;
+  readonly #threads: number = Math.min(MAX_THREADS, availableParallelism());
+  readonly #idle: Worker[] = [];
+  readonly #busy = new Map<Worker, Queued>();
+  readonly #large: Queued[] = [];
+  readonly #small: Queued[] = [];
+  #smallUnderWay = 0;
+  #closed = false;
+
+  constructor(options: RebuildPoolOptions) {
+    this.#options = options;
+  }
+
+  /** @throws what carryOut throws, as it came */
+  run(job: RebuildJob): Promise<void> {
+    return new Promise((resolve, reject) => {
+      (isSmall(job) ? this.#small : this.#large).push({ job, resolve, reject });
+      this.#next();
+    });
+  }
+
+  /** Ends what is under way; what was asked for and is not done is never answered. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#idle, ...this.#busy.keys()].map((worker) => worker.terminate()));
+  }
+
+  #next(): void {
+    while (!this.#closed && this.#smallUnderWay < SMALL_AT_ONCE && this.#small.length > 0)
+      void this.#here(this.#small.shift()!);
+    while (!this.#closed && this.#busy.size < this.#threads) {
+      const at = this.#large.findIndex(({ job }) => this.#fits(job));
+      if (at === -1) return;
+      const [queued] = this.#large.splice(at, 1);
+      const worker = this.#idle.pop() ?? this.#start();
+      this.#busy.set(worker, queued!);
+      worker.postMessage(queued!.job);
+    }
+  }
+
+  async #here({ job, resolve, reject }: Queued): Promise<void> {
+    this.#smallUnderWay++;
+    await carryOut(job, this.#options.signal).then(resolve, reject);
+    this.#smallUnderWay--;
+    this.#next();
+  }
+
+  #fits(job: RebuildJob): boolean {
+    if (this.#busy.size === 0) return true;
+    const taken = [...this.#busy.values()].reduce((bytes, { job: other }) => bytes + memoryOf(other), 0);
+    return taken + memoryOf(job) <= this.#options.memoryBytes;
+  }
+
+  #start(): Worker {
+    const script = new URL(
+      import.meta.url.endsWith(".ts") ? "./rebuild-worker.ts" : "./rebuild-worker.js",
+      import.meta.url,
+    );
+    const worker = new Worker(script);
+    worker.on("message", ({ failure }: RebuildAnswer) => {
+      const queued = this.#busy.get(worker);
+      this.#busy.delete(worker);
+      this.#idle.push(worker);
+      if (failure) queued?.reject(asError(failure));
+      else queued?.resolve();
+      this.#next();
+    });
+    const lost = (cause: unknown): void => {
+      this.#busy.get(worker)?.reject(cause);
+      this.#busy.delete(worker);
+      const at = this.#idle.indexOf(worker);
+      if (at !== -1) this.#idle.splice(at, 1);
+      this.#next();
+    };
+    worker.on("error", lost);
+    worker.on("exit", () => lost(new Error("a rebuilding thread ended")));
+    return worker;
+  }
+}
+
+function isSmall({ from, sizeBytes }: RebuildJob): boolean {
+  const patch = from.kind === "patch" ? from.delta.patch_size : 0;
+  return sizeBytes + patch <= SMALL_BYTES;
+}
+
+function memoryOf({ from }: RebuildJob): number {
+  return from.kind === "patch" ? from.delta.apply_memory : STREAM_BYTES;
+}
+
+function asError(failure: NonNullable<RebuildAnswer["failure"]>): Error {
+  if (failure.name === "system")
+    return Object.assign(new Error(failure.message), failure.code !== undefined && { code: failure.code });
+  const { code, kind, message, area, facts, hint } = failure;
+  return new ThemisError(code, kind, message, { area, facts, ...(hint !== undefined && { hint }) });
+}
