@@ -6,6 +6,7 @@ import { type Plan, withoutPack } from "./plan.ts";
 import type { Prepared } from "./prepare.ts";
 import { RateLimit } from "./transfer/rate-limit.ts";
 import { PackUnusable, transfer } from "./transfer/transfer.ts";
+import type { TransferRecord } from "./transfer-record.ts";
 import type { UpdateRequest, UpdateTools } from "./update-request.ts";
 
 export type BringOptions = {
@@ -22,7 +23,16 @@ export class Fetcher {
   readonly #prepared: Prepared;
   readonly #rateLimit: RateLimit | undefined;
 
-  constructor(request: UpdateRequest, tools: UpdateTools, place: DevicePlace, prepared: Prepared) {
+  readonly #record: TransferRecord;
+
+  constructor(
+    request: UpdateRequest,
+    tools: UpdateTools,
+    place: DevicePlace,
+    prepared: Prepared,
+    record: TransferRecord,
+  ) {
+    this.#record = record;
     this.#request = request;
     this.#tools = tools;
     this.#place = place;
@@ -50,14 +60,18 @@ export class Fetcher {
     { arrived, signal = this.#request.signal }: BringOptions = {},
   ): Promise<void> {
     const { release, plan } = this.#prepared;
-    await transfer({
+    this.#record.want(blobs);
+    const under = transfer({
       sources: release.sources,
       packs: release.manifest.packs,
       blobs,
       folder: this.#place.transfer,
       connections: this.#request.connections,
       signal,
-      arrived,
+      arrived: (pack, piece) => {
+        this.#record.proven(pack, piece);
+        arrived?.(pack, piece);
+      },
       rateLimit: this.#rateLimit,
       notice: (message) => this.#tools.notice?.(message),
       received: (bytes) => {
@@ -73,6 +87,7 @@ export class Fetcher {
           savedBytes: plan.bytesFull - plan.bytesToFetch,
         }),
     });
+    await under.finally(() => this.#record.save());
   }
 
   readonly rebuilding = (done: number, total: number, doneBytes: number, totalBytes: number): void => {

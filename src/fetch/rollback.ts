@@ -7,6 +7,7 @@ import { openRestorePoint, stageRestorePoint } from "./install/restore-point.ts"
 import type { OnStep } from "./install/switch.ts";
 import { findPlace, withDevice } from "./place.ts";
 import { DeviceState, type HistoryRecord, type RestorePointRecord } from "./state.ts";
+import type { TransferState } from "./transfer-record.ts";
 
 export type RollbackResult = {
   readonly from: string;
@@ -86,6 +87,8 @@ export type Status = {
   readonly files: number;
   /** A switch was cut; the next update or rollback finishes or undoes it. */
   readonly unfinished: boolean;
+  /** What was fetched for a release that is not installed yet; a later update goes on from there. */
+  readonly transfer: Pick<TransferState, "version" | "wantedBytes" | "provenBytes"> | undefined;
   readonly restorePoints: readonly RestorePointRecord[];
   readonly history: readonly HistoryRecord[];
 };
@@ -101,17 +104,24 @@ export async function readStatus(root: string): Promise<Status> {
       sequence: 0,
       files: 0,
       unfinished: false,
+      transfer: undefined,
       restorePoints: [],
       history: [],
     };
   try {
     const { product, version, sequence } = state.installed();
+    const transfer = state.transfer();
     return {
       product,
       version,
       sequence,
       files: state.files().length,
       unfinished: state.journal() !== undefined,
+      transfer: transfer && {
+        version: transfer.version,
+        wantedBytes: transfer.wantedBytes,
+        provenBytes: transfer.provenBytes,
+      },
       restorePoints: state.restorePoints(),
       history: state.history(),
     };

@@ -18,6 +18,7 @@ import { NOTHING_TRUSTED, type TrustedState } from "../trust/verify-release.ts";
 import { FetchError } from "./fetch-error.ts";
 import type { JournalEntry } from "./install/switch.ts";
 import type { KeptRelease } from "./read-release.ts";
+import type { TransferState } from "./transfer-record.ts";
 
 export type RestorePointRecord = {
   readonly id: string;
@@ -123,6 +124,19 @@ export class DeviceState {
         .prepare("INSERT OR REPLACE INTO kept_release VALUES (1, ?, ?, ?, ?, ?, ?)")
         .run(digest, manifest, signature, source, folder, etag),
     );
+  }
+
+  /** undefined when none is under way. */
+  transfer(): TransferState | undefined {
+    return this.#fact<TransferState>("transfer");
+  }
+
+  recordTransfer(transfer: TransferState): void {
+    this.#setFact("transfer", transfer);
+  }
+
+  endTransfer(): void {
+    guard(() => this.#database.exec("DELETE FROM facts WHERE name = 'transfer'"));
   }
 
   journal(): JournalEntry | undefined {

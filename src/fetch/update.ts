@@ -26,6 +26,7 @@ import { DeviceState, type RestorePointRecord } from "./state.ts";
 import { affectedPaths, type FileOutcome, outcomes, recordOf, switchSteps } from "./switch-steps.ts";
 import { transferBytes } from "./transfer/pieces.ts";
 import type { Source } from "./transfer/source.ts";
+import { removeOtherParts, TransferRecord } from "./transfer-record.ts";
 import type { UpdateRequest, UpdateTools } from "./update-request.ts";
 
 export type Offer = {
@@ -117,8 +118,11 @@ async function runFrom(
     const report = reporting(found, recovery, startedMs);
     if (isInstalled(found, state)) return report("nothing-to-do", {});
 
+    await removeOtherParts(place.transfer, release.manifest.packs);
     await preFlight({ ...found, place, manifest: release.manifest, now: tools.now() });
-    const fetched = new Fetcher(request, tools, place, found);
+    const { manifest, manifestSha256 } = release;
+    const record = new TransferRecord(state, { version: manifest.version, manifestSha256 }, manifest.packs);
+    const fetched = new Fetcher(request, tools, place, found, record);
     const { plan } = found;
     if (until === "download") {
       await fetched.everything(plan);
@@ -141,6 +145,7 @@ async function runFrom(
     const entry = journalEntry(found, plan, rebuilt.files, restorePoint.id);
     await install(place, state, entry, restorePoint, tools.now(), tools.onStep);
     await rm(place.transfer, { recursive: true, force: true });
+    state.endTransfer();
 
     const { fellBack } = rebuilt;
     return report("updated", {

@@ -390,6 +390,9 @@ describe("the device", () => {
       first.child.kill("SIGKILL");
       await first.done;
       expect(readdirSync(root)).toEqual([".themis"]);
+      expect(await ok("themis-fetch", "status", "--root", root)).toMatchObject({
+        transfer: { version: "1.1.0", wantedBytes: expect.any(Number) },
+      });
       slow.hurry();
       const second = await ok("themis-fetch", "update", ...device(root, slow.url));
       expect(snapshot(root)).toEqual(snapshot(world.new));

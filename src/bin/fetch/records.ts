@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { readStatus } from "../../fetch/rollback.ts";
 import { command, type Tools } from "../program.ts";
-import { table } from "../units.ts";
+import { size, table } from "../units.ts";
 
 export function statusCommand({ say }: Tools): Command {
   return rooted("status", "say what is installed").action(async ({ root }: { root: string }) => {
@@ -12,7 +12,13 @@ export function statusCommand({ say }: Tools): Command {
         ? `nothing of ours is installed in ${root}`
         : `${now.product} ${now.version} (sequence ${now.sequence}), ${now.files} entries, ${restorePoints.length} restore points`;
     const cut = now.unfinished ? "\na switch was cut; the next update or rollback finishes or undoes it" : "";
-    say.result({ schema: "themis-fetch/status/1", ...now, restorePoints: restorePoints.length }, text + cut);
+    const under = now.transfer
+      ? `\n${now.transfer.version} is being fetched: ${size(now.transfer.provenBytes)} of ${size(now.transfer.wantedBytes)} are proven; the next update goes on from there`
+      : "";
+    say.result(
+      { schema: "themis-fetch/status/1", ...now, restorePoints: restorePoints.length },
+      text + cut + under,
+    );
   });
 }
 
