@@ -139,7 +139,7 @@ async function findReleaseAt(source: Source, request: DiscoverRequest): Promise<
   await refuseUnsigned(source, folders, signal);
   throw new FetchError("SOURCE_STATUS", `there is no release${version && ` ${version}`} at ${source.name}`, {
     facts: { status: 404 },
-    hint: "a source is a bundle, or a page made by themis-bundle publish; a private one answers so to strangers",
+    hint: "a source is a bundle, or a page made by themis-bundle publish; a private repository wants GITHUB_TOKEN with contents: read",
   });
 }
 

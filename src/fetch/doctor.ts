@@ -7,8 +7,10 @@ import { PIECE_BYTES } from "../format/manifest/blob.ts";
 import { decodeManifest, manifestKind, type Pack } from "../format/manifest/manifest.ts";
 import { FetchError } from "./fetch-error.ts";
 import { parseContentRange } from "./transfer/content-range.ts";
+import { GITHUB_FOLDERS, isGitHub } from "./transfer/github-page.ts";
 import type { HttpAnswer, HttpClient } from "./transfer/http-client.ts";
-import { type HttpPlace, httpPlace } from "./transfer/open-source.ts";
+import { type GitHubAccess, httpPlace, tokenOf } from "./transfer/open-source.ts";
+import { statusError } from "./transfer/source.ts";
 
 export type Finding = {
   readonly question: string;
@@ -23,6 +25,8 @@ export type DoctorRequest = {
   /** An http(s) URL or github:OWNER/REPO. */
   readonly source: string;
   readonly caFile?: string | undefined;
+  /** `api` looks at the API's way; default: at plain URLs. */
+  readonly github?: GitHubAccess | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Default: of the process. */
   readonly environment?: NodeJS.ProcessEnv;
@@ -35,20 +39,27 @@ const STRONG = /^"[^"]*"$/;
 /** No server has it. */
 const FOREIGN_ETAG = '"themis-doctor-no-such-state"';
 
-/** @throws FetchError SOURCE_INVALID; what ends the first request: SOURCE_UNREACHABLE, TLS_UNTRUSTED, SOURCE_REDIRECT */
-export async function examine({ source, caFile, signal, environment }: DoctorRequest): Promise<Finding[]> {
-  const place = httpPlace(source, environment ?? process.env);
-  if (!place) {
-    throw new FetchError("SOURCE_INVALID", `${JSON.stringify(source)} is not reached by HTTP`, {
-      hint: "a folder needs no doctor: every part of its files can be read",
-    });
-  }
+/** Where releases are, and how their assets are asked for. */
+type Place = {
+  readonly origin: string;
+  readonly folders: readonly string[];
+  readonly get: (folder: string, asset: string, headers: Headers) => Promise<HttpAnswer>;
+};
+
+/**
+ * @throws FetchError SOURCE_INVALID, TOKEN_INVALID; what ends the first request: SOURCE_UNREACHABLE, TLS_UNTRUSTED,
+ *   SOURCE_REDIRECT, and SOURCE_STATUS of an API
+ */
+export async function examine(request: DoctorRequest): Promise<Finding[]> {
+  const { caFile, environment } = request;
   const { HttpClient } = await import("./transfer/http-client.ts");
   const client = new HttpClient({ connections: 1, caFile, ...(environment && { environment }) });
   try {
-    const found = await findManifest(client, place, signal);
+    const isApi = request.github?.api === true && isGitHub(request.source);
+    const place = isApi ? await apiPlace(client, request) : plainPlace(client, request);
+    const found = await findManifest(place);
     if (!found.manifest) return [found.finding];
-    const ask = asking(client, place, found.folder, signal);
+    const ask: Ask = (asset, headers = {}) => place.get(found.folder, asset, headers);
     const pack = smallest(found.manifest.packs);
     const findings = [found.finding, await askUnchanged(ask)];
     if (!pack) return findings;
@@ -58,20 +69,58 @@ export async function examine({ source, caFile, signal, environment }: DoctorReq
   }
 }
 
-function asking(client: HttpClient, place: HttpPlace, folder: string, signal?: AbortSignal): Ask {
-  return (asset, headers = {}) => {
-    const url = new URL(place.base);
-    const parts = [url.pathname.replace(/\/$/, ""), folder, asset].filter((part) => part !== "");
-    url.pathname = parts.join("/");
-    return client.get({ url, headers, credentials: place.credentials, signal });
+function plainPlace(client: HttpClient, { source, signal, environment }: DoctorRequest): Place {
+  const place = httpPlace(source, environment ?? process.env);
+  if (!place) {
+    throw new FetchError("SOURCE_INVALID", `${JSON.stringify(source)} is not reached by HTTP`, {
+      hint: "a folder needs no doctor: every part of its files can be read",
+    });
+  }
+  const { base, credentials, folders } = place;
+  return {
+    origin: base.origin,
+    folders: folders.foldersOf(""),
+    get: (folder, asset, headers) => {
+      const url = new URL(base);
+      const parts = [url.pathname.replace(/\/$/, ""), folder, asset].filter((part) => part !== "");
+      url.pathname = parts.join("/");
+      return client.get({ url, headers, credentials, signal });
+    },
   };
 }
 
-async function findManifest(client: HttpClient, place: HttpPlace, signal?: AbortSignal) {
+async function apiPlace(client: HttpClient, request: DoctorRequest): Promise<Place> {
+  const { source: location, signal, environment = process.env } = request;
+  const { githubAssets } = await import("./transfer/github-api.ts");
+  const token = tokenOf(request.github, environment);
+  const assets = githubAssets({ client, location, environment, token });
+  return {
+    origin: assets.base.origin,
+    folders: GITHUB_FOLDERS.foldersOf(""),
+    get: async (folder, asset, more) => {
+      try {
+        const id = await assets.idOf(folder, asset, { signal });
+        if (id === "absent")
+          throw statusError(`${location}: its latest release has no ${asset}, the API`, 404);
+        const { credentials, headers } = assets;
+        return await client.get({
+          url: assets.urlOf(id),
+          headers: { ...headers, ...more },
+          credentials,
+          signal,
+        });
+      } catch (error) {
+        throw assets.explain(error);
+      }
+    },
+  };
+}
+
+async function findManifest(place: Place) {
   const question = "is there a manifest, as it is";
   const answers: string[] = [];
-  for (const folder of place.folders.foldersOf("")) {
-    const answer = await asking(client, place, folder, signal)("manifest.json");
+  for (const folder of place.folders) {
+    const answer = await place.get(folder, "manifest.json", {});
     const encoding = answer.headers.get("content-encoding");
     if (answer.status !== 200) {
       answer.body.cancel();
@@ -88,7 +137,7 @@ async function findManifest(client: HttpClient, place: HttpPlace, signal?: Abort
     }
     try {
       const manifest = decodeManifest(bytes);
-      const from = answer.url.origin === place.base.origin ? "" : `, from ${answer.url.host}`;
+      const from = answer.url.origin === place.origin ? "" : `, from ${answer.url.host}`;
       const seen = `${manifest.product} ${manifest.version}, ${bytes.length} bytes${from}`;
       return { folder, manifest, finding: { question, outcome: "good", seen, advice: "" } as Finding };
     } catch {
@@ -105,7 +154,7 @@ async function findManifest(client: HttpClient, place: HttpPlace, signal?: Abort
       };
     }
   }
-  const advice = "publish a bundle there, or check the address; a private page answers so to strangers";
+  const advice = "publish a bundle there, or check the address; a private repository is reached by --api";
   return { folder: "", finding: { question, outcome: "bad", seen: answers.join(", "), advice } as Finding };
 }
 

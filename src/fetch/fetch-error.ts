@@ -7,6 +7,8 @@ const kinds = {
   SOURCE_STATUS: ["failed", "network"],
   SOURCE_REDIRECT: ["failed", "network"],
   SOURCE_RATE_LIMITED: ["failed", "network"],
+  SOURCE_ANSWER_INVALID: ["failed", "network"],
+  TOKEN_INVALID: ["usage", "general"],
   TLS_UNTRUSTED: ["failed", "network"],
   CA_UNREADABLE: ["usage", "general"],
   TRANSFER_INTERRUPTED: ["failed", "network"],

@@ -20,6 +20,8 @@ export {
   ParallelDownloader,
 } from "./parallel-downloader.ts";
 export { type RollbackResult, readStatus, rollBack, type Status } from "./rollback.ts";
+export { AccessToken } from "./transfer/access-token.ts";
+export type { GitHubAccess } from "./transfer/open-source.ts";
 export {
   download,
   planOnly,

@@ -8,7 +8,7 @@ import { scanEntry } from "./scan.ts";
 import type { DeviceState } from "./state.ts";
 import { openSource } from "./transfer/open-source.ts";
 import type { Source } from "./transfer/source.ts";
-import type { UpdateRequest } from "./update-request.ts";
+import type { UpdateRequest, UpdateTools } from "./update-request.ts";
 
 export type Prepared = {
   readonly release: Discovered;
@@ -18,14 +18,16 @@ export type Prepared = {
   readonly bytesFetched: number;
 };
 
-/** What a request names, for as long as `work` takes. @throws FetchError SOURCE_INVALID, CA_UNREADABLE */
+/** What a request names, for as long as `work` takes. @throws FetchError SOURCE_INVALID, CA_UNREADABLE, TOKEN_INVALID */
 export async function withSources<T>(
-  { source, mirrors = [], connections, caFile }: UpdateRequest,
+  { source, mirrors = [], connections, caFile, github }: UpdateRequest,
+  { notice }: UpdateTools,
   work: (sources: readonly Source[]) => Promise<T>,
 ): Promise<T> {
   const opened: Source[] = [];
   try {
-    for (const place of [source, ...mirrors]) opened.push(await openSource(place, { connections, caFile }));
+    for (const place of [source, ...mirrors])
+      opened.push(await openSource(place, { connections, caFile, github, notice }));
     return await work(opened);
   } finally {
     for (const each of opened) await each.close();

@@ -1,6 +1,7 @@
 /** What an update is asked, and what it does it with. */
 import type { TrustAnchor } from "../trust/anchor.ts";
 import type { OnStep } from "./install/switch.ts";
+import type { GitHubAccess } from "./transfer/open-source.ts";
 
 export type UpdateRequest = {
   readonly source: string;
@@ -10,6 +11,8 @@ export type UpdateRequest = {
   readonly limitRate?: number | undefined;
   /** A PEM file of certification authorities for TLS besides Node's own. */
   readonly caFile?: string | undefined;
+  /** Default: by plain URLs, and where they say 404 by the API with a token of the environment. */
+  readonly github?: GitHubAccess | undefined;
   readonly root: string;
   readonly anchors: readonly TrustAnchor[];
   /** "" for the offered release. */

@@ -56,12 +56,12 @@ export type UpdateResult = {
 };
 
 /** Proves what is offered and plans; writes nothing at all. */
-export async function planOnly(request: UpdateRequest, { now }: UpdateTools): Promise<Offer> {
+export async function planOnly(request: UpdateRequest, tools: UpdateTools): Promise<Offer> {
   const place = await findPlace(request.root);
   const state = DeviceState.read(place.themis);
   try {
-    return await withSources(request, async (sources) => {
-      const release = await discover(discoverFor(request, sources, state, now()));
+    return await withSources(request, tools, async (sources) => {
+      const release = await discover(discoverFor(request, sources, state, tools.now()));
       const { plan, from } = await prepare(request, place, state, release);
       const { manifest, report } = release;
       return {
@@ -94,7 +94,7 @@ function run(
   tools: UpdateTools,
   until: "download" | "update",
 ): Promise<UpdateResult> {
-  return withSources(request, (sources) => runFrom(sources, request, tools, until));
+  return withSources(request, tools, (sources) => runFrom(sources, request, tools, until));
 }
 
 async function runFrom(

@@ -2,22 +2,25 @@ import type { Command } from "commander";
 import { examine } from "../../fetch/doctor.ts";
 import { EXIT } from "../exit-status.ts";
 import { command, type Tools } from "../program.ts";
+import { type GitHubOptions, githubAccess, withGitHub } from "./github-options.ts";
 
 const MARKS = { good: "ok  ", poor: "poor", bad: "BAD " } as const;
 
 export function doctorCommand({ say, signal }: Tools): Command {
-  return command(
+  const made = command(
     "doctor",
     "ask a server whether transfers from it can be resumed; believes and writes nothing",
     [
       "themis-fetch doctor --source https://example.org/app",
       "themis-fetch doctor --source github:acme/app --json",
     ],
-  )
+  );
+  return withGitHub(made)
     .requiredOption("--source <place>", "an http(s) URL or github:OWNER/REPO")
     .option("--ca <file>", "believe these authorities for TLS too, PEM")
-    .action(async ({ source, ca }: { source: string; ca?: string }) => {
-      const findings = await examine({ source, caFile: ca, signal });
+    .action(async ({ source, ca, ...options }: GitHubOptions & { source: string; ca?: string }) => {
+      const github = await githubAccess(options, [source]);
+      const findings = await examine({ source, caFile: ca, github, signal });
       const lines = findings.flatMap(({ question, outcome, seen, advice }) => [
         `${MARKS[outcome]}  ${question}: ${seen}`,
         ...(advice === "" ? [] : [`      -> ${advice}`]),

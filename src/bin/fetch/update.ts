@@ -2,13 +2,14 @@ import type { Command } from "commander";
 import { ThemisError } from "../../base/error.ts";
 import type { PlanStep } from "../../fetch/plan.ts";
 import { download, type Offer, planOnly, type UpdateResult, update } from "../../fetch/update.ts";
-import type { UpdateRequest } from "../../fetch/update-request.ts";
+import type { UpdateRequest, UpdateTools } from "../../fetch/update-request.ts";
 import { EXIT } from "../exit-status.ts";
 import { command, type Tools, wholeNumber } from "../program.ts";
 import { loadTrustAnchors } from "../trust-anchors.ts";
 import { parseBytes, saved, seconds, size } from "../units.ts";
+import { type GitHubOptions, githubAccess, withGitHub } from "./github-options.ts";
 
-type Options = {
+type Options = GitHubOptions & {
   readonly source: string;
   readonly root: string;
   readonly trustAnchor: string;
@@ -30,7 +31,7 @@ export function checkCommand({ say, signal }: Tools): Command {
   )
     .option("--exit-code", "exit with 5 when there is nothing to do")
     .action(async (options: Options) => {
-      const offer = await planOnly(await toRequest(options, signal), { now: () => new Date() });
+      const offer = await planOnly(await toRequest(options, signal), planning(say));
       say.result(
         offerJson("check", offer),
         offer.upToDate
@@ -47,7 +48,7 @@ export function planCommand({ say, signal }: Tools): Command {
       "themis-fetch plan --source page --root /opt/app --trust-anchor root.pem",
     ]),
   ).action(async (options: Options) => {
-    const offer = await planOnly(await toRequest(options, signal), { now: () => new Date() });
+    const offer = await planOnly(await toRequest(options, signal), planning(say));
     say.result(offerJson("plan", offer), planText(offer));
   });
 }
@@ -82,7 +83,7 @@ export function updateCommand({ say, signal }: Tools): Command {
     .action(async (options: Options) => {
       const request = await toRequest(options, signal);
       if (options.dryRun) {
-        const offer = await planOnly(request, { now: () => new Date() });
+        const offer = await planOnly(request, planning(say));
         say.result(offerJson("plan", offer), planText(offer));
         return;
       }
@@ -101,8 +102,12 @@ export function updateCommand({ say, signal }: Tools): Command {
     });
 }
 
+function planning(say: Tools["say"]): UpdateTools {
+  return { now: () => new Date(), notice: (message) => say.note(message) };
+}
+
 function withSource(made: Command): Command {
-  return made
+  return withGitHub(made)
     .requiredOption(
       "--source <place>",
       "a bundle or release page: a folder, an http(s) URL or github:OWNER/REPO",
@@ -132,7 +137,11 @@ async function toRequest(options: Options, signal: AbortSignal): Promise<UpdateR
   const applyMemory =
     options.applyMemory === undefined ? undefined : parseBytes("--apply-memory", options.applyMemory);
   const anchors = await loadTrustAnchors(options.trustAnchor);
-  return { source, mirrors, root, version, connections, limitRate, caFile, applyMemory, signal, anchors };
+  const github = await githubAccess(options, [source, ...mirrors]);
+  return {
+    ...{ source, mirrors, root, version, connections, limitRate, caFile, github, applyMemory },
+    ...{ signal, anchors },
+  };
 }
 
 /** @throws ThemisError USAGE */

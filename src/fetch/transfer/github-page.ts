@@ -13,19 +13,44 @@ import type { PAGE_FOLDERS } from "./source.ts";
 
 const SERVER = "https://github.com";
 /** What GitHub allows in the names of owners and repositories. */
-const REPOSITORY = /^github:([A-Za-z0-9][A-Za-z0-9-]{0,38})\/([A-Za-z0-9._-]{1,100})$/;
+const REPOSITORY = /^github:([A-Za-z0-9][A-Za-z0-9-]{0,38}\/([A-Za-z0-9._-]{1,100}))$/;
+
+export function isGitHub(location: string): boolean {
+  return /^github:/i.test(location);
+}
+
+/** "OWNER/REPO". @throws FetchError SOURCE_INVALID */
+export function githubRepository(location: string): string {
+  const [, path, repository] = REPOSITORY.exec(location) ?? [];
+  if (path === undefined || repository === undefined || /^\.+$/.test(repository)) {
+    throw new FetchError("SOURCE_INVALID", `${JSON.stringify(location)} is not github:OWNER/REPO`);
+  }
+  return path;
+}
+
+/** @throws FetchError SOURCE_INVALID */
+export function githubServer(environment: NodeJS.ProcessEnv): URL {
+  return serverOf("GITHUB_SERVER_URL", environment.GITHUB_SERVER_URL || SERVER);
+}
+
+/** A server that a variable names. @throws FetchError SOURCE_INVALID */
+export function serverOf(variable: string, text: string): URL {
+  if (!/^https?:\/\//i.test(text) || !URL.canParse(text))
+    throw new FetchError("SOURCE_INVALID", `${variable} is not an http(s) URL`);
+  const url = new URL(text);
+  for (const part of ["username", "password", "search", "hash"] as const) url[part] = "";
+  return url;
+}
 
 /** The base URL of a repository's releases. @throws FetchError SOURCE_INVALID */
 export function githubReleases(location: string, environment: NodeJS.ProcessEnv): URL {
-  const [, owner, repository] = REPOSITORY.exec(location) ?? [];
-  if (owner === undefined || repository === undefined || /^\.+$/.test(repository)) {
-    throw new FetchError("SOURCE_INVALID", `${JSON.stringify(location)} is not github:OWNER/REPO`);
-  }
-  const server = environment.GITHUB_SERVER_URL || SERVER;
-  if (!/^https?:\/\//i.test(server) || !URL.canParse(server))
-    throw new FetchError("SOURCE_INVALID", "GITHUB_SERVER_URL is not an http(s) URL");
-  const url = new URL(server);
-  url.pathname = `${url.pathname.replace(/\/$/, "")}/${owner}/${repository}/releases`;
+  const repository = githubRepository(location);
+  return below(githubServer(environment), `${repository}/releases`);
+}
+
+export function below(base: URL, path: string): URL {
+  const url = new URL(base);
+  url.pathname = `${base.pathname.replace(/\/$/, "")}/${path}`;
   return url;
 }
 

@@ -10,7 +10,8 @@
 import { backOff } from "../../base/retry.ts";
 import { FetchError } from "../fetch-error.ts";
 import { parseContentRange } from "./content-range.ts";
-import { type HttpAnswer, type HttpClient, plainUrl } from "./http-client.ts";
+import { type HttpAnswer, type HttpClient, type HttpRequest, plainUrl } from "./http-client.ts";
+import { askedWaitMs, waitUntil } from "./patience.ts";
 import { waitOf } from "./retry-after.ts";
 import {
   type Asking,
@@ -34,6 +35,10 @@ export type HttpSourceOptions = {
   readonly headers?: Headers;
   /** Where releases lie below the base; default: as on our own pages. */
   readonly folders?: typeof PAGE_FOLDERS;
+  /** An asset's own URL, of the base's origin; default: its name below the base. */
+  readonly locate?: (asset: string, asking: Asking) => Promise<URL | "absent">;
+  /** Told once for each long wait before a document. */
+  readonly notice?: ((message: string) => void) | undefined;
 };
 
 /** Of one document; pieces count their own. */
@@ -54,6 +59,8 @@ type Remembered = {
   changes: number;
   /** Where its own URL led to; undefined for itself. */
   resolved: URL | undefined;
+  /** Somebody asks at its own URL, which is counted: the others wait for where it leads. */
+  resolving: Promise<unknown> | undefined;
   ranges: "unknown" | "work" | "ignored" | "unusable";
 };
 
@@ -62,7 +69,7 @@ export function httpSource(options: HttpSourceOptions): Source {
   const memory = new Map<string, Remembered>();
   const refusals: Refusals = { secondary: 0, firstMs: client.limits.secondaryLimitMs };
   const remembered = (asset: string): Remembered => {
-    const known = memory.get(asset) ?? { etag: "", changes: 0, resolved: undefined, ranges: "unknown" };
+    const known = memory.get(asset) ?? nothingKnown();
     memory.set(asset, known);
     return known;
   };
@@ -71,31 +78,60 @@ export function httpSource(options: HttpSourceOptions): Source {
     url.pathname = `${base.pathname.replace(/\/$/, "")}/${asset}`;
     return url;
   };
-  const ask = async (asset: string, more: Headers, asking: Asking): Promise<HttpAnswer> => {
+  const locate = options.locate ?? (async (asset: string): Promise<URL> => urlOf(asset));
+  /** At the place that its own URL led to; undefined when there is none, or none any more. */
+  const askThere = async (known: Remembered, request: Omit<HttpRequest, "url">) => {
+    const url = known.resolved;
+    if (!url) return undefined;
+    // What somebody else has found meanwhile is newer than this.
+    const forget = (): void => {
+      if (known.resolved === url) known.resolved = undefined;
+    };
+    const isOwnOrigin = url.origin === base.origin;
+    const there = await client
+      .get({ ...request, url, credentials: isOwnOrigin ? credentials : {} })
+      .catch((error: unknown) => {
+        forget();
+        throw error;
+      });
+    if (!GONE(there.status)) return there;
+    // Expired: its own URL names a new place.
+    there.body.cancel();
+    forget();
+    return undefined;
+  };
+  const askOwn = async (url: URL, known: Remembered, request: Omit<HttpRequest, "url">) => {
+    const answer = await client.get({ ...request, url });
+    if (answer.url.href !== url.href && answer.status < 400) known.resolved = answer.url;
+    return answer;
+  };
+  const ask = async (asset: string, own: URL, more: Headers, asking: Asking): Promise<HttpAnswer> => {
     const known = remembered(asset);
+    if (asking.fresh) known.resolved = undefined;
     const request = {
       credentials,
       headers: { ...headers, ...more, ...(asking.fresh && { "cache-control": "no-cache" }) },
       signal: asking.signal,
     };
-    if (known.resolved) {
-      const url = known.resolved;
-      const isOwnOrigin = url.origin === base.origin;
-      const there = await client
-        .get({ ...request, url, credentials: isOwnOrigin ? credentials : {} })
-        .catch((error: unknown) => {
-          known.resolved = undefined;
-          throw error;
-        });
-      if (!GONE(there.status)) return there;
-      // Expired: its own URL names a new place.
-      there.body.cancel();
-      known.resolved = undefined;
+    for (;;) {
+      const there = await askThere(known, request);
+      if (there) return there;
+      if (!options.locate || !known.resolving) break;
+      await known.resolving;
     }
-    const url = urlOf(asset);
-    const answer = await client.get({ ...request, url });
-    if (answer.url.href !== url.href && answer.status < 300) known.resolved = answer.url;
-    return answer;
+    const asked = askOwn(own, known, request);
+    const done = (): void => {
+      known.resolving = undefined;
+    };
+    known.resolving = asked.then(done, done);
+    return asked;
+  };
+  /** So long as the server asked for, then by chance, so that not all who were refused come back together. */
+  const rest = async (error: FetchError, attempt: number, signal: AbortSignal | undefined) => {
+    const waitMs = askedWaitMs(error);
+    if (waitMs > 0) options.notice?.(`${error.message}; it goes on in ${Math.ceil(waitMs / 1000)} s`);
+    await waitUntil(performance.now() + waitMs, signal);
+    await backOff(attempt, signal);
   };
   return {
     ...(options.folders ?? PAGE_FOLDERS),
@@ -104,23 +140,31 @@ export function httpSource(options: HttpSourceOptions): Source {
     close: () => client.close(),
     hasRanges: (asset) => ["unknown", "work"].includes(remembered(asset).ranges),
     readAll: async (asset, maxBytes, { known = "", ...asking } = {}) => {
+      const own = await locate(asset, asking);
+      if (own === "absent") return own;
       for (let attempt = 0; ; attempt++) {
         try {
-          const answer = await ask(asset, known === "" ? {} : { "if-none-match": known }, asking);
+          const answer = await ask(asset, own, known === "" ? {} : { "if-none-match": known }, asking);
           return await readDocument(answer, asset, maxBytes, refusals);
         } catch (error) {
           if (!isWorthRepeating(error) || attempt + 1 >= DOCUMENT_ATTEMPTS) throw error;
-          await backOff(attempt, asking.signal);
+          await rest(error, attempt, asking.signal);
         }
       }
     },
     readRange: async function* (asset, range, asking = {}) {
+      const own = await locate(asset, asking);
+      if (own === "absent") throw statusError(`${plainUrl(base)}/${asset}`, 404);
       const known = remembered(asset);
       const isWhole = known.ranges === "unusable";
-      const answer = await ask(asset, isWhole ? {} : rangeHeaders(range, known), asking);
+      const answer = await ask(asset, own, isWhole ? {} : rangeHeaders(range, known), asking);
       yield* readPlaced(answer, range, known, refusals);
     },
   };
+}
+
+function nothingKnown(): Remembered {
+  return { etag: "", changes: 0, resolved: undefined, resolving: undefined, ranges: "unknown" };
 }
 
 function rangeHeaders({ start, end }: ByteRange, { etag, changes }: Remembered): Headers {
@@ -249,11 +293,13 @@ async function refused(answer: HttpAnswer, refusals: Refusals): Promise<FetchErr
   const secondaryMs = refusals.firstMs * 2 ** refusals.secondary;
   const wait = waitOf({ status, headers, text, secondaryMs, nowMs: Date.now() });
   if (wait.kind === "wait" && wait.ms === secondaryMs) refusals.secondary++;
-  if (wait.kind !== "too-long") return statusError(where, status, { url: where, wait });
+  const why = wait.kind !== "none" && wait.why === "rate-limit" ? ": a rate limit is reached" : "";
+  if (wait.kind !== "too-long") return statusError(where, status, { url: where, wait }, why);
   const minutes = Math.ceil(wait.ms / 60_000);
+  const until = new Date(Date.now() + wait.ms).toISOString().replace(/\.\d+/, "");
   return new FetchError(
     "SOURCE_RATE_LIMITED",
-    `${where} answered ${status} and asks to wait ${minutes} minutes`,
+    `${where} answered ${status} and asks to wait ${minutes} minutes, until ${until}`,
     {
       facts: { url: where, status, waitMs: wait.ms },
       hint: "run it again then; a source that knows you by a token may allow more",

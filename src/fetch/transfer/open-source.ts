@@ -1,17 +1,31 @@
 /** From what a person named to a source: a folder, an http(s) URL, a repository on GitHub. */
 import { FetchError } from "../fetch-error.ts";
+import { AccessToken } from "./access-token.ts";
 import { folderSource } from "./folder-source.ts";
-import { GITHUB_FOLDERS, githubReleases } from "./github-page.ts";
+import { GITHUB_FOLDERS, githubReleases, isGitHub } from "./github-page.ts";
 import type { HttpClientOptions } from "./http-client.ts";
 import type { HttpSourceOptions } from "./http-source.ts";
 import { PAGE_FOLDERS, type Source } from "./source.ts";
 
-export type SourceOptions = Omit<HttpClientOptions, "connections"> & { readonly connections: number };
+/** How a repository on GitHub is reached. */
+export type GitHubAccess = {
+  /** By the API at once; else only when plain URLs say 404 and there is a token. */
+  readonly api: boolean;
+  /** Default: of the environment. */
+  readonly token?: AccessToken | undefined;
+};
+
+export type SourceOptions = HttpClientOptions & {
+  readonly github?: GitHubAccess | undefined;
+  /** What a person would wonder about, such as a long wait. */
+  readonly notice?: ((message: string) => void) | undefined;
+};
 
 export type HttpPlace = Required<Pick<HttpSourceOptions, "base" | "credentials" | "folders">>;
 
-/** @throws FetchError SOURCE_INVALID, CA_UNREADABLE */
+/** @throws FetchError SOURCE_INVALID, CA_UNREADABLE, TOKEN_INVALID */
 export async function openSource(location: string, options: SourceOptions): Promise<Source> {
+  if (isGitHub(location)) return openGitHub(location, options);
   const place = httpPlace(location, options.environment ?? process.env);
   if (place) return openHttp(place, options);
   if (/^[a-z][a-z0-9+.-]+:/i.test(location) && !location.startsWith("file:")) {
@@ -25,7 +39,7 @@ export async function openSource(location: string, options: SourceOptions): Prom
 
 /** undefined for what is not reached by HTTP. @throws FetchError SOURCE_INVALID */
 export function httpPlace(location: string, environment: NodeJS.ProcessEnv): HttpPlace | undefined {
-  if (/^github:/i.test(location)) {
+  if (isGitHub(location)) {
     return { base: githubReleases(location, environment), credentials: {}, folders: GITHUB_FOLDERS };
   }
   if (!/^https?:\/\//i.test(location)) return undefined;
@@ -44,7 +58,32 @@ async function openHttp(place: Omit<HttpSourceOptions, "client">, options: Sourc
     import("./http-client.ts"),
     import("./http-source.ts"),
   ]);
-  return httpSource({ ...place, client: new HttpClient(options) });
+  return httpSource({ ...place, client: new HttpClient(options), notice: options.notice });
+}
+
+async function openGitHub(location: string, options: SourceOptions): Promise<Source> {
+  const { environment = process.env, github, notice } = options;
+  const token = tokenOf(github, environment);
+  const base = githubReleases(location, environment);
+  const [{ HttpClient }, { httpSource }, { githubApiSource }, { githubSource }] = await Promise.all([
+    import("./http-client.ts"),
+    import("./http-source.ts"),
+    import("./github-api.ts"),
+    import("./github-source.ts"),
+  ]);
+  const client = new HttpClient(options);
+  const byApi = (): Source => githubApiSource({ client, location, environment, token, notice });
+  if (github?.api) return byApi();
+  const plain = httpSource({ base, folders: GITHUB_FOLDERS, client, notice });
+  return token ? githubSource(plain, byApi) : plain;
+}
+
+/** @throws FetchError TOKEN_INVALID */
+export function tokenOf(
+  github: GitHubAccess | undefined,
+  environment: NodeJS.ProcessEnv,
+): AccessToken | undefined {
+  return github?.token ?? AccessToken.fromEnvironment(environment);
 }
 
 /** RFC 7617. As a header it stays with its origin; in a URL it would end up in messages. */

@@ -72,8 +72,11 @@ export function statusError(
   where: string,
   status: number,
   facts: Readonly<Record<string, unknown>> = {},
+  why = "",
 ): FetchError {
-  return new FetchError("SOURCE_STATUS", `${where} answered ${status}`, { facts: { status, ...facts } });
+  return new FetchError("SOURCE_STATUS", `${where} answered ${status}${why}`, {
+    facts: { status, ...facts },
+  });
 }
 
 export function isAbsent(error: unknown): error is FetchError {
