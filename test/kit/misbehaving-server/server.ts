@@ -55,7 +55,16 @@ export async function misbehavingServer({
   storage,
 }: ServerRequest): Promise<MisbehavingServer> {
   const ledger = new Ledger();
-  const made = new Map([...assets].map(([name, bytes]) => [name, makeAsset(name, bytes)]));
+  const made = new Map<string, Asset>();
+  /** Hashed once; what is put there later, or anew, is served as it is then. */
+  const assetNamed = (name: string): Asset | undefined => {
+    const bytes = assets.get(name);
+    if (bytes === undefined) return undefined;
+    const known = made.get(name);
+    const asset = known?.bytes === bytes ? known : makeAsset(name, bytes);
+    made.set(name, asset);
+    return asset;
+  };
   const context = tls && createSecureContext(tls);
   /** In the order of their opening. */
   const open = new Set<Connection>();
@@ -113,7 +122,7 @@ export async function misbehavingServer({
 
   function ask(request: Request, connection: Connection): Asked {
     const name = assetName(request.target);
-    const asset = made.get(name);
+    const asset = assetNamed(name);
     return {
       request,
       asset: asset ?? absent(name),
