@@ -13,6 +13,7 @@ const HINTS: Readonly<Record<string, string>> = {
     "the source may have answered with another page; look at what it serves as manifest.json.p7s",
   PRODUCT_MISMATCH: "check --source; each product has a page of its own",
   SOURCE_STATUS: "open the address in a browser: the page may have moved, or want a login",
+  SOURCE_ANSWER_INVALID: "look at GITHUB_API_URL, and at what a proxy on the way answers instead",
   SOURCE_REDIRECT: "the address leads nowhere; look at it in a browser, and name where it should lead",
   TLS_UNTRUSTED: "name the authority by --ca, if it is one of yours; nothing was changed",
   CA_UNREADABLE: "--ca takes a file of certificates in PEM",

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { ThemisError } from "../../base/error.ts";
 import { examine } from "../../fetch/doctor.ts";
 import { EXIT } from "../exit-status.ts";
 import { command, type Tools } from "../program.ts";
@@ -14,11 +15,17 @@ export function doctorCommand({ say, signal }: Tools): Command {
       "themis-fetch doctor --source https://example.org/app",
       "themis-fetch doctor --source github:acme/app --json",
     ],
-  );
-  return withGitHub(made)
+  )
     .requiredOption("--source <place>", "an http(s) URL or github:OWNER/REPO")
-    .option("--ca <file>", "believe these authorities for TLS too, PEM")
-    .action(async ({ source, ca, ...options }: GitHubOptions & { source: string; ca?: string }) => {
+    .option("--ca <file>", "believe these authorities for TLS too, PEM");
+  return withGitHub(made).action(
+    async ({ source, ca, ...options }: GitHubOptions & { source: string; ca?: string }) => {
+      if (options.tokenFile !== undefined && !options.api)
+        throw new ThemisError(
+          "USAGE",
+          "usage",
+          "the doctor asks plain URLs, which take no token, unless --api is given",
+        );
       const github = await githubAccess(options, [source]);
       const findings = await examine({ source, caFile: ca, github, signal });
       const lines = findings.flatMap(({ question, outcome, seen, advice }) => [
@@ -27,5 +34,6 @@ export function doctorCommand({ say, signal }: Tools): Command {
       ]);
       say.result({ schema: "themis-fetch/doctor/1", findings }, lines.join("\n"));
       if (findings.some(({ outcome }) => outcome === "bad")) process.exitCode = EXIT.failure;
-    });
+    },
+  );
 }

@@ -107,7 +107,7 @@ function planning(say: Tools["say"]): UpdateTools {
 }
 
 function withSource(made: Command): Command {
-  return withGitHub(made)
+  made
     .requiredOption(
       "--source <place>",
       "a bundle or release page: a folder, an http(s) URL or github:OWNER/REPO",
@@ -129,6 +129,7 @@ function withSource(made: Command): Command {
     .option("--limit-rate <size>", "fetch at most so much a second, such as 2M (default: no limit)")
     .option("--ca <file>", "believe these authorities for TLS too, PEM; NODE_EXTRA_CA_CERTS works as well")
     .option("--apply-memory <size>", "take whole what needs more to rebuild, such as 96M (default: all)");
+  return withGitHub(made);
 }
 
 async function toRequest(options: Options, signal: AbortSignal): Promise<UpdateRequest> {

@@ -50,7 +50,6 @@ function refusal(where: string): Refuse {
   return (why) =>
     new FetchError("SOURCE_ANSWER_INVALID", `${where} does not answer as GitHub's API: ${why}`, {
       facts: { url: where },
-      hint: "look at GITHUB_API_URL, and at what a proxy on the way answers instead",
     });
 }
 

@@ -291,7 +291,9 @@ async function refused(answer: HttpAnswer, refusals: Refusals): Promise<FetchErr
   body.cancel();
   const where = plainUrl(url);
   const secondaryMs = refusals.firstMs * 2 ** refusals.secondary;
-  const wait = waitOf({ status, headers, text, secondaryMs, nowMs: Date.now() });
+  // A moment that the server names is by the server's clock.
+  const nowMs = Date.parse(headers.get("date") ?? "") || Date.now();
+  const wait = waitOf({ status, headers, text, secondaryMs, nowMs });
   if (wait.kind === "wait" && wait.ms === secondaryMs) refusals.secondary++;
   const why = wait.kind !== "none" && wait.why === "rate-limit" ? ": a rate limit is reached" : "";
   if (wait.kind !== "too-long") return statusError(where, status, { url: where, wait }, why);
