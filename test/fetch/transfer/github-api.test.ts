@@ -93,6 +93,17 @@ describe("a private repository", () => {
       expect(text).not.toContain(TOKEN);
   });
 
+  it("costs two calls and no document when nothing has changed", async () => {
+    privateRepository();
+    process.env.GITHUB_TOKEN = TOKEN;
+    const root = newDevice();
+    expect((await fetchCommand("update", root, "--api")).status).toBe(0);
+    const [callsBefore, bytesBefore] = [github.calls(), github.storage.ledger.bodyBytes()];
+    expect((await fetchCommand("check", root, "--api", "--exit-code")).status).toBe(5);
+    expect(github.calls() - callsBefore).toBe(2);
+    expect(github.storage.ledger.bodyBytes()).toBe(bytesBefore);
+  });
+
   it("is reached without --api when plain URLs say 404, and then by the API alone", async () => {
     privateRepository();
     process.env.GH_TOKEN = TOKEN;
@@ -100,7 +111,7 @@ describe("a private repository", () => {
     expect((await fetchCommand("update", root)).status).toBe(0);
     expect(snapshot(root)).toEqual(snapshot(world.old));
     expect(github.heard.filter(({ origin }) => origin === "web").map(({ path }) => path)).toEqual([
-      "/acme/app/releases/latest/download/manifest.json",
+      "/acme/app/releases/latest/download/manifest.json.p7s",
     ]);
   });
 
