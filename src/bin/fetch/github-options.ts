@@ -10,7 +10,7 @@ export type GitHubOptions = { readonly api?: boolean; readonly tokenFile?: strin
 export function withGitHub(made: Command): Command {
   return made
     .option("--api", "reach github:OWNER/REPO by GitHub's API, not by plain URLs, which cost no call")
-    .option("--token-file <file>", "a token for the API, one line (default: GITHUB_TOKEN or GH_TOKEN)");
+    .option("--token-file <file>", "a token for the API, one line (default: GH_TOKEN or GITHUB_TOKEN)");
 }
 
 /** @param places what is named as sources. @throws ThemisError USAGE; FetchError TOKEN_INVALID */

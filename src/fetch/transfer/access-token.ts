@@ -2,7 +2,7 @@
  * A token for GitHub's API, from where no other process can read it: the environment, or a file.
  *
  *   --token-file FILE        one line; /dev/fd/3 is a file too
- *   GITHUB_TOKEN, GH_TOKEN   in this order; an empty one is none
+ *   GH_TOKEN, GITHUB_TOKEN   in this order, as gh takes them; an empty one is none
  *
  * Never argv. It lies in a private field, so that no message, JSON or inspection shows it, and leaves only as
  * a header.
@@ -16,7 +16,7 @@ import type { Headers } from "./http-source.ts";
 const MAX_TOKEN_CHARACTERS = 1024;
 /** What a header may hold (RFC 6750, section 2.1, is narrower; GitHub decides what it gives out). */
 const TOKEN = /^[\x21-\x7e]{1,1024}$/;
-const VARIABLES = ["GITHUB_TOKEN", "GH_TOKEN"] as const;
+const VARIABLES = ["GH_TOKEN", "GITHUB_TOKEN"] as const;
 
 export class AccessToken {
   readonly #secret: string;

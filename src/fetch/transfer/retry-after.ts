@@ -9,7 +9,7 @@
  */
 
 /** Nobody waits longer without being asked. */
-export const MAX_WAIT_MS = 15 * 60_000;
+export const MAX_WAIT_MS = 10 * 60_000;
 
 export type Asked = {
   readonly status: number;
