@@ -21,6 +21,8 @@ const HINTS: Readonly<Record<string, string>> = {
   SOURCE_UNREACHABLE: "check the address and the network; nothing was changed",
   TRANSFER_INTERRUPTED: "run it again: what has come and was proven is kept",
   TRANSFER_DIGEST_MISMATCH: "the source or a proxy holds other bytes than were signed; nothing was changed",
+  ARCHIVE_MALFORMED: "make it with themis-fetch bundle; nothing was changed",
+  ARCHIVE_TRUNCATED: "copy it again, or make it again with themis-fetch bundle; nothing was changed",
   FILE_UNREADABLE: "check the name and the rights",
   ROOT_UNSAFE: "put a real folder in its place",
   STATE_CORRUPT:

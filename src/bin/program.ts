@@ -115,7 +115,8 @@ function prepare(program: Command, say: Reporter, shown = { text: "" }): { text:
 function refuseTwice(program: Command): void {
   const given = new Set<string>();
   for (const option of program.options) {
-    const takesOne = (option.required || option.optional) && option.parseArg !== (repeated as unknown);
+    const takesOne =
+      (option.required || option.optional) && !option.variadic && option.parseArg !== (repeated as unknown);
     if (!takesOne) continue;
     program.on(`option:${option.name()}`, () => {
       if (given.has(option.name())) {
@@ -144,7 +145,7 @@ function refuseSecrets(argv: readonly string[]): void {
 /** Commands that are asked for what they do; the others for what they say. */
 const ACTIONS = new Set([
   ...["keygen", "build", "sign", "verify", "publish", "create", "apply"],
-  ...["update", "download", "rollback"],
+  ...["update", "download", "bundle", "rollback"],
 ]);
 
 function usageStatus(error: CommanderError, say: Reporter, shown: string): number {

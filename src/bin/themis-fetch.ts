@@ -20,6 +20,7 @@ const commands = {
   plan: async () => (await import("./fetch/update.ts")).planCommand,
   download: async () => (await import("./fetch/update.ts")).downloadCommand,
   update: async () => (await import("./fetch/update.ts")).updateCommand,
+  bundle: async () => (await import("./fetch/bundle.ts")).bundleCommand,
   doctor: async () => (await import("./fetch/doctor.ts")).doctorCommand,
   status: async () => (await import("./fetch/records.ts")).statusCommand,
   "restore-points": async () => (await import("./fetch/records.ts")).restorePointsCommand,

@@ -5,7 +5,7 @@ import {
   type DeltaManifest,
   decodeDeltaManifest,
 } from "../format/manifest/delta-manifest.ts";
-import { type Manifest, manifestKind } from "../format/manifest/manifest.ts";
+import { type DeltaManifestReference, type Manifest, manifestKind } from "../format/manifest/manifest.ts";
 import type { TrustAnchor } from "../trust/anchor.ts";
 import type { Verified } from "../trust/verified.ts";
 import { type TrustedState, type VerifiedRelease, verifyRelease } from "../trust/verify-release.ts";
@@ -34,7 +34,7 @@ export type Discovered = {
   readonly sources: readonly Source[];
   readonly manifest: Verified<Manifest>;
   readonly manifestSha256: string;
-  /** The proven documents, for the next time. */
+  /** The proven documents, byte for byte. */
   readonly documents: KeptRelease;
   readonly report: SignatureReport;
   readonly bytesFetched: number;
@@ -66,7 +66,7 @@ export async function discover(request: DiscoverRequest): Promise<Discovered> {
 
 /** Delta manifests of one older version, or of all when nobody knows which one is there. */
 export async function readDeltaManifests(
-  { source, manifest }: Discovered,
+  { source, manifest }: Pick<Discovered, "source" | "manifest">,
   installedVersion: string,
   signal?: AbortSignal,
 ): Promise<{ deltas: DeltaManifest[]; bytesFetched: number }> {
@@ -74,23 +74,34 @@ export async function readDeltaManifests(
   const wanted = installedVersion === "" || known.length === 0 ? manifest.delta_manifests : known;
   const deltas: DeltaManifest[] = [];
   let bytesFetched = 0;
-  for (const { asset, size_bytes, sha256_hash, from_version } of wanted) {
-    const found = await source.readAll(asset, size_bytes, { signal });
+  for (const reference of wanted) {
+    const found = await readDeltaManifest({ source, manifest }, reference, signal);
     // Missing deltas cost bytes, wrong ones are an attack or a broken source.
-    if (typeof found === "string") continue;
-    const { bytes } = found;
-    bytesFetched += bytes.length;
-    if (sha256(bytes) !== sha256_hash) {
-      throw new FetchError(
-        "TRANSFER_DIGEST_MISMATCH",
-        `${asset} from ${source.name} is not what the manifest names`,
-      );
-    }
-    const document = decodeDeltaManifest(bytes);
-    checkAgainstManifest(document, from_version, manifest);
-    deltas.push(document);
+    if (found === "absent") continue;
+    bytesFetched += found.bytes.length;
+    deltas.push(found.document);
   }
   return { deltas, bytesFetched };
+}
+
+/** One of them, proven. @throws FetchError TRANSFER_DIGEST_MISMATCH, SOURCE_*; JsonError, DocumentError, PathError */
+export async function readDeltaManifest(
+  { source, manifest }: Pick<Discovered, "source" | "manifest">,
+  { asset, size_bytes, sha256_hash, from_version }: DeltaManifestReference,
+  signal?: AbortSignal,
+): Promise<{ readonly document: DeltaManifest; readonly bytes: Uint8Array } | "absent"> {
+  const found = await source.readAll(asset, size_bytes, { signal });
+  if (typeof found === "string") return "absent";
+  const { bytes } = found;
+  if (sha256(bytes) !== sha256_hash) {
+    throw new FetchError(
+      "TRANSFER_DIGEST_MISMATCH",
+      `${asset} from ${source.name} is not what the manifest names`,
+    );
+  }
+  const document = decodeDeltaManifest(bytes);
+  checkAgainstManifest(document, from_version, manifest);
+  return { document, bytes };
 }
 
 type Found = {

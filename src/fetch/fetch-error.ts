@@ -17,6 +17,7 @@ const kinds = {
   APPLY_MEMORY: ["failed", "local"],
   SOURCE_DIGEST_MISMATCH: ["refused", "general"],
   TARGET_DIGEST_MISMATCH: ["refused", "general"],
+  OUTPUT_FAILED: ["failed", "local"],
   ROOT_MISSING: ["usage", "general"],
   ROOT_UNWRITABLE: ["failed", "local"],
   ROOT_UNSAFE: ["refused", "general"],

@@ -13,6 +13,13 @@ export {
 } from "./delta-update-engine.ts";
 export { FetchError } from "./fetch-error.ts";
 export type { DeltaSearch, FoundDelta } from "./find-delta.ts";
+export type { DeltaChoice } from "./offline/choose-assets.ts";
+export {
+  makeOfflineBundle,
+  type OfflineBundle,
+  type OfflineBundleRequest,
+  type OfflineBundleTools,
+} from "./offline/make-bundle.ts";
 export {
   type DownloaderOptions,
   type DownloadRequest,

@@ -1,5 +1,5 @@
 /**
- * One update at a time: a transaction held open on `.themis/lock.db`.
+ * One at a time: a transaction held open on `lock.db`, of a device in `.themis/`.
  *
  * The kernel lets go of it when the process ends, however it ends, so there are no stale locks to judge.
  */
@@ -8,31 +8,33 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { FetchError } from "./fetch-error.ts";
 
+export const LOCK_FILE = "lock.db";
+
 /** @throws FetchError ALREADY_IN_PROGRESS, STATE_CORRUPT */
-export function takeLock(themis: string): { release: () => void } {
-  const database = openDatabase(join(themis, "lock.db"));
+export function takeLock(folder: string, what = "update of this root"): { release: () => void } {
+  const database = openDatabase(join(folder, LOCK_FILE), what);
   try {
     database.exec("BEGIN EXCLUSIVE");
   } catch (cause) {
     database.close();
-    throw lockFailure(cause);
+    throw lockFailure(cause, what);
   }
   return { release: () => database.close() };
 }
 
-function openDatabase(path: string): DatabaseSync {
+function openDatabase(path: string, what: string): DatabaseSync {
   try {
     return new DatabaseSync(path, { timeout: 0 });
   } catch (cause) {
-    throw lockFailure(cause);
+    throw lockFailure(cause, what);
   }
 }
 
 /** SQLite result codes 5 and 6: somebody else holds it. */
-function lockFailure(cause: unknown): FetchError {
+function lockFailure(cause: unknown, what: string): FetchError {
   const code = cause instanceof Error && "errcode" in cause ? Number(cause.errcode) & 0xff : 0;
   if (code === 5 || code === 6) {
-    return new FetchError("ALREADY_IN_PROGRESS", "another update of this root is in progress", {
+    return new FetchError("ALREADY_IN_PROGRESS", `another ${what} is in progress`, {
       cause,
       hint: "wait for it to end",
     });

@@ -13,6 +13,7 @@ import type { Pack } from "../format/manifest/manifest.ts";
 import { HTTP_LIMITS, type HttpLimits } from "./transfer/http-limits.ts";
 import { openSource } from "./transfer/open-source.ts";
 import { partPath } from "./transfer/part-file.ts";
+import { wholeOf } from "./transfer/pieces.ts";
 import { RateLimit } from "./transfer/rate-limit.ts";
 import type { Source } from "./transfer/source.ts";
 import { transfer } from "./transfer/transfer.ts";
@@ -60,7 +61,7 @@ export class ParallelDownloader {
   async download({
     packs,
     folder,
-    blobs = packs.map(allOf),
+    blobs = packs.map(wholeOf),
     ...rest
   }: DownloadRequest): Promise<DownloadResult> {
     const { connections = CONNECTIONS, limitRate, caFile } = this.#options;
@@ -90,8 +91,4 @@ export class ParallelDownloader {
     }
     return { receivedBytes, files: packs.map((pack) => ({ pack, path: partPath(folder, pack) })) };
   }
-}
-
-function allOf({ asset, size_bytes: length }: Pack): Blob {
-  return { pack: asset, offset: 0, length, encoding: "identity" };
 }

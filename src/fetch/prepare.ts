@@ -2,12 +2,14 @@
 import type { EntryRecord } from "../format/record/restore-point.ts";
 import { NOTHING_TRUSTED } from "../trust/verify-release.ts";
 import { type Discovered, readDeltaManifests } from "./discover.ts";
+import { FetchError } from "./fetch-error.ts";
 import type { DevicePlace } from "./place.ts";
 import { changesNothing, type Plan, planUpdate } from "./plan.ts";
 import { scanEntry } from "./scan.ts";
 import type { DeviceState } from "./state.ts";
 import { openSource } from "./transfer/open-source.ts";
 import type { Source } from "./transfer/source.ts";
+import { openTarSource } from "./transfer/tar-source.ts";
 import type { UpdateRequest, UpdateTools } from "./update-request.ts";
 
 export type Prepared = {
@@ -18,16 +20,32 @@ export type Prepared = {
   readonly bytesFetched: number;
 };
 
-/** What a request names, for as long as `work` takes. @throws FetchError SOURCE_INVALID, CA_UNREADABLE, TOKEN_INVALID */
+export type Places = Pick<
+  UpdateRequest,
+  "source" | "offline" | "mirrors" | "connections" | "caFile" | "github"
+>;
+
+/**
+ * What a request names, for as long as `work` takes.
+ *
+ * @throws FetchError SOURCE_INVALID, CA_UNREADABLE, TOKEN_INVALID; ThemisError ARCHIVE_*
+ */
 export async function withSources<T>(
-  { source, mirrors = [], connections, caFile, github }: UpdateRequest,
-  { notice }: UpdateTools,
+  { source, offline, mirrors = [], connections, caFile, github }: Places,
+  { notice }: Pick<UpdateTools, "notice">,
   work: (sources: readonly Source[]) => Promise<T>,
 ): Promise<T> {
+  const places = source === undefined ? mirrors : [source, ...mirrors];
+  if ((offline === undefined) === (places.length === 0)) {
+    throw new FetchError(
+      "SOURCE_INVALID",
+      "a release comes from a source or from an offline bundle, not both",
+    );
+  }
   const opened: Source[] = [];
   try {
-    for (const place of [source, ...mirrors])
-      opened.push(await openSource(place, { connections, caFile, github, notice }));
+    if (offline !== undefined) opened.push(await openTarSource(offline));
+    for (const place of places) opened.push(await openSource(place, { connections, caFile, github, notice }));
     return await work(opened);
   } finally {
     for (const each of opened) await each.close();

@@ -4,7 +4,10 @@ import type { OnStep } from "./install/switch.ts";
 import type { GitHubAccess } from "./transfer/open-source.ts";
 
 export type UpdateRequest = {
-  readonly source: string;
+  /** A bundle or release page. This or `offline`, and not both. */
+  readonly source?: string | undefined;
+  /** One tar file with a bundle in it; it has no mirrors. */
+  readonly offline?: string | undefined;
   /** Other places that hold the same releases, asked when the source fails or is slow. */
   readonly mirrors?: readonly string[] | undefined;
   /** Bytes a second over all connections; undefined is no limit. */

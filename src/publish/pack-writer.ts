@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { sha256 } from "../base/digest.ts";
 import { type Blob, MAX_ASSET_BYTES, PIECE_BYTES } from "../format/manifest/blob.ts";
 import type { Pack } from "../format/manifest/manifest.ts";
-import { END_OF_ARCHIVE, encodeMemberHeader, memberPadding } from "../format/pack/tar-member.ts";
+import { END_OF_ARCHIVE, encodeMemberHeader, memberPadding } from "../format/pack/ustar.ts";
 import { PublishError } from "./publish-error.ts";
 
 export class PackWriter {

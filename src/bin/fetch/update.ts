@@ -1,23 +1,23 @@
 import type { Command } from "commander";
-import { ThemisError } from "../../base/error.ts";
 import type { PlanStep } from "../../fetch/plan.ts";
 import { download, type Offer, planOnly, type UpdateResult, update } from "../../fetch/update.ts";
 import type { UpdateRequest, UpdateTools } from "../../fetch/update-request.ts";
 import { EXIT } from "../exit-status.ts";
-import { command, type Tools, wholeNumber } from "../program.ts";
+import { command, type Tools } from "../program.ts";
 import { loadTrustAnchors } from "../trust-anchors.ts";
 import { parseBytes, saved, seconds, size } from "../units.ts";
-import { type GitHubOptions, githubAccess, withGitHub } from "./github-options.ts";
+import {
+  type PlaceOptions,
+  placeOf,
+  transferOf,
+  withPlaceOptions,
+  withTransferOptions,
+} from "./place-options.ts";
 
-type Options = GitHubOptions & {
-  readonly source: string;
+type Options = PlaceOptions & {
   readonly root: string;
   readonly trustAnchor: string;
   readonly version: string;
-  readonly connections: number;
-  readonly mirror: readonly string[];
-  readonly limitRate?: string;
-  readonly ca?: string;
   readonly applyMemory?: string;
   readonly exitCode?: boolean;
   readonly dryRun?: boolean;
@@ -76,6 +76,7 @@ export function updateCommand({ say, signal }: Tools): Command {
     command("update", "prove, fetch, rebuild and switch to a release", [
       "themis-fetch update --source https://example.org/app --root /opt/app --trust-anchor root.pem",
       "themis-fetch update --source page --root /opt/app --trust-anchor root.pem --version 1.5.0",
+      "themis-fetch update --offline app.tar --root /opt/app --trust-anchor root.pem",
     ]),
   )
     .option("--dry-run", "say what would be done and write nothing")
@@ -107,49 +108,23 @@ function planning(say: Tools["say"]): UpdateTools {
 }
 
 function withSource(made: Command): Command {
-  made
-    .requiredOption(
-      "--source <place>",
-      "a bundle or release page: a folder, an http(s) URL or github:OWNER/REPO",
-    )
+  withPlaceOptions(made)
     .requiredOption("--root <folder>", "the installed tree")
     .requiredOption("--trust-anchor <file>", "the pinned certificate, PEM")
-    .option("--version <version>", "this release and no other", "")
-    .option(
-      "--mirror <place...>",
-      "where the same releases lie besides; asked when the source fails or is slow",
-      [],
-    )
-    .option(
-      "--connections <n>",
-      "ranges fetched at once from one source",
-      wholeNumber("--connections", 1, 64),
-      4,
-    )
-    .option("--limit-rate <size>", "fetch at most so much a second, such as 2M (default: no limit)")
-    .option("--ca <file>", "believe these authorities for TLS too, PEM; NODE_EXTRA_CA_CERTS works as well")
-    .option("--apply-memory <size>", "take whole what needs more to rebuild, such as 96M (default: all)");
-  return withGitHub(made);
+    .option("--version <version>", "this release and no other", "");
+  return withTransferOptions(made).option(
+    "--apply-memory <size>",
+    "take whole what needs more to rebuild, such as 96M (default: all)",
+  );
 }
 
 async function toRequest(options: Options, signal: AbortSignal): Promise<UpdateRequest> {
-  const { source, mirror: mirrors, root, version, connections, ca: caFile } = options;
-  const limitRate = options.limitRate === undefined ? undefined : parseRate(options.limitRate);
+  const { root, version } = options;
+  const place = { ...placeOf(options), ...(await transferOf(options)) };
   const applyMemory =
     options.applyMemory === undefined ? undefined : parseBytes("--apply-memory", options.applyMemory);
   const anchors = await loadTrustAnchors(options.trustAnchor);
-  const github = await githubAccess(options, [source, ...mirrors]);
-  return {
-    ...{ source, mirrors, root, version, connections, limitRate, caFile, github, applyMemory },
-    ...{ signal, anchors },
-  };
-}
-
-/** @throws ThemisError USAGE */
-function parseRate(text: string): number {
-  const rate = parseBytes("--limit-rate", text);
-  if (rate > 0) return rate;
-  throw new ThemisError("USAGE", "usage", "--limit-rate takes at least one byte a second");
+  return { ...place, root, version, applyMemory, signal, anchors };
 }
 
 function offerJson(name: string, { plan, ...offer }: Offer) {

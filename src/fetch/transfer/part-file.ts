@@ -1,10 +1,16 @@
-/** A pack as it grows on this device: sparse, each piece at its own offset. */
+/** A pack as it grows on this device, in a file of its own or in a larger one: sparse, each piece at its own offset. */
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import { PIECE_BYTES } from "../../format/manifest/blob.ts";
 import type { Pack } from "../../format/manifest/manifest.ts";
 import type { PiecePlace } from "./piece-pool.ts";
 import { pieceLength } from "./pieces.ts";
+
+export type PartPlace = {
+  readonly path: string;
+  /** Of the pack's first byte in the file. */
+  readonly start: number;
+};
 
 /** ROOT/.themis/transfer/<sha256 of the pack>.part: what it is called says what it must become. */
 export function partPath(folder: string, pack: Pack): string {
@@ -16,27 +22,28 @@ export class PartFile {
   /** Pieces that are wanted and not there. */
   readonly missing = new Set<number>();
   readonly #file: FileHandle;
+  readonly #start: number;
 
-  private constructor(pack: Pack, file: FileHandle) {
+  private constructor(pack: Pack, file: FileHandle, start: number) {
     this.pack = pack;
     this.#file = file;
+    this.#start = start;
   }
 
-  static async open(folder: string, pack: Pack): Promise<PartFile> {
-    const path = partPath(folder, pack);
-    return new PartFile(pack, await open(path, "r+").catch(() => open(path, "w+", 0o600)));
+  static async open(pack: Pack, { path, start }: PartPlace): Promise<PartFile> {
+    return new PartFile(pack, await open(path, "r+").catch(() => open(path, "w+", 0o600)), start);
   }
 
   place(piece: number): PiecePlace {
     return {
       descriptor: this.#file.fd,
-      offset: piece * PIECE_BYTES,
+      offset: this.#start + piece * PIECE_BYTES,
       length: pieceLength(this.pack, piece),
       sha256: this.pack.pieces[piece]!,
     };
   }
 
-  /** In bytes, as it is now. */
+  /** Of the whole file in bytes, as it is now. */
   async size(): Promise<number> {
     return (await this.#file.stat()).size;
   }

@@ -48,6 +48,11 @@ export function wantedPieces(packs: readonly Pack[], blobs: readonly Blob[]): Re
   return new Map([...wanted].map(([pack, pieces]) => [pack, [...pieces]]));
 }
 
+/** All of a pack, as a blob. */
+export function wholeOf({ asset, size_bytes: length }: Pack): Blob {
+  return { pack: asset, offset: 0, length, encoding: "identity" };
+}
+
 /** Bytes that a transfer of these blobs fetches at the most. */
 export function transferBytes(packs: readonly Pack[], blobs: readonly Blob[]): number {
   let bytes = 0;

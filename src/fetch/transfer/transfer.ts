@@ -15,7 +15,7 @@ import { Blame } from "./blame.ts";
 import { fetchRun, type RunOutcome, type Task } from "./fetch-run.ts";
 import { HTTP_LIMITS } from "./http-limits.ts";
 import { type Mirror, Mirrors } from "./mirrors.ts";
-import { PartFile } from "./part-file.ts";
+import { PartFile, type PartPlace, partPath } from "./part-file.ts";
 import { askedWaitMs, MAX_FRUITLESS, waitUntil } from "./patience.ts";
 import { PiecePool } from "./piece-pool.ts";
 import { pieceLength, runPieces, toRuns, wantedPieces } from "./pieces.ts";
@@ -29,6 +29,8 @@ export type TransferRequest = {
   /** Fetched in this order. */
   readonly blobs: readonly Blob[];
   readonly folder: string;
+  /** Where a pack grows when it is not a file of its own in the folder. */
+  readonly placeOf?: (pack: Pack) => PartPlace;
   /** To one source at once. */
   readonly connections: number;
   readonly rateLimit?: RateLimit | undefined;
@@ -64,12 +66,13 @@ const NOTICE_MS = 5000;
 /** @throws FetchError TRANSFER_*, SOURCE_*, ASSET_SIZE, NO_SPACE; PackUnusable; the signal's reason */
 export async function transfer(request: TransferRequest): Promise<void> {
   await mkdir(request.folder, { recursive: true });
+  const { folder, placeOf = (pack: Pack) => ({ path: partPath(folder, pack), start: 0 }) } = request;
   const wanted = wantedPieces(request.packs, request.blobs);
   const lanes = Math.max(1, request.connections);
   const pool = new PiecePool({ threads: THREADS, slots: lanes * SLOTS_PER_LANE });
   const files: PartFile[] = [];
   try {
-    for (const pack of wanted.keys()) files.push(await PartFile.open(request.folder, pack));
+    for (const pack of wanted.keys()) files.push(await PartFile.open(pack, placeOf(pack)));
     const work = new Work(request, pool, wanted, lanes);
     for (const file of files) await work.add(file);
     await work.run();

@@ -1,0 +1,85 @@
+import type { Command } from "commander";
+import { ThemisError } from "../../base/error.ts";
+import type { DeltaChoice } from "../../fetch/offline/choose-assets.ts";
+import { makeOfflineBundle, type OfflineBundle } from "../../fetch/offline/make-bundle.ts";
+import { command, type Tools } from "../program.ts";
+import { loadTrustAnchors } from "../trust-anchors.ts";
+import { size } from "../units.ts";
+import { SOURCE, type TransferOptions, transferOf, withTransferOptions } from "./place-options.ts";
+
+type Options = TransferOptions & {
+  readonly source: string;
+  readonly trustAnchor: string;
+  readonly out: string;
+  readonly version: string;
+  readonly from: readonly string[];
+  readonly deltas: boolean;
+};
+
+export function bundleCommand({ say, signal }: Tools): Command {
+  return withTransferOptions(
+    command("bundle", "prove a release and put it into one file, for devices that no network reaches", [
+      "themis-fetch bundle --source https://example.org/app --trust-anchor root.pem --out app.tar",
+      "themis-fetch update --offline app.tar --root /opt/app --trust-anchor root.pem",
+    ])
+      .requiredOption("--source <place>", SOURCE)
+      .requiredOption("--trust-anchor <file>", "the pinned certificate, PEM")
+      .requiredOption("--out <file>", "the tar file to make; one that is there is replaced at the end")
+      .option("--version <version>", "this release and no other", "")
+      .option("--from <version...>", "deltas from these older versions only (default: from all)", [])
+      .option("--no-deltas", "whole files only"),
+  ).action(async (options: Options) => {
+    const { source, mirror: mirrors, version, out: output } = options;
+    const made = await makeOfflineBundle(
+      {
+        source,
+        mirrors,
+        version,
+        output,
+        signal,
+        ...(await transferOf(options)),
+        deltas: deltaChoice(options),
+        inputs: [options.trustAnchor, ...(options.ca === undefined ? [] : [options.ca])],
+        anchors: await loadTrustAnchors(options.trustAnchor),
+      },
+      {
+        now: () => new Date(),
+        notice: (message) => say.note(message),
+        progress: ({ doneBytes, totalBytes }) =>
+          say.progress({
+            label: "fetching",
+            done: doneBytes < totalBytes ? 0 : 1,
+            total: 1,
+            doneBytes,
+            totalBytes,
+          }),
+      },
+    );
+    say.result({ schema: "themis-fetch/bundle/1", ...made }, resultText(made));
+  });
+}
+
+/** @throws ThemisError USAGE */
+function deltaChoice({ from: versions, deltas }: Options): DeltaChoice {
+  if (versions.length === 0) return { kind: deltas ? "all" : "none" };
+  if (deltas) return { kind: "from", versions };
+  throw new ThemisError("USAGE", "usage", "--from asks for deltas and --no-deltas for none", {
+    hint: "give one of them",
+  });
+}
+
+function resultText({
+  path,
+  product,
+  version,
+  sizeBytes,
+  assets,
+  deltasFrom,
+  sha256,
+}: OfflineBundle): string {
+  const deltas = deltasFrom.length > 0 ? `deltas from ${deltasFrom.join(", ")}` : "no deltas";
+  return [
+    `${path}: ${product} ${version}, ${size(sizeBytes)}, ${assets.length} assets, ${deltas}`,
+    `sha256 ${sha256}`,
+  ].join("\n");
+}
