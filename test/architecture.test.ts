@@ -26,7 +26,6 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   asn1js: /^publish\/sign\//,
   "graphene-pk11": /^publish\/sign\/token(-object|-place)?\.ts$/,
   "bsdiff-node": /^publish\/diff\//,
-  tar: /^format\/pack\//,
   ajv: /^format\//,
   undici: /^fetch\/transfer\/(http-(client|body)|undici-parts\.d)\.ts$/,
   commander: /^bin\//,

@@ -29,6 +29,7 @@ const LEVELS: readonly (readonly ["themis-bundle" | "themis-fetch", ...string[]]
     "plan",
     "download",
     "update",
+    "bundle",
     "doctor",
     "status",
     "history",
@@ -66,6 +67,14 @@ describe("words", () => {
     const { status, stdout, stderr } = await run("themis-bundle", ...words);
     expect({ status, stdout }).toEqual({ status: 2, stdout: "" });
     expect(stderr).toContain(said);
+  });
+
+  it("take several mirrors at once, and one by one", async () => {
+    const device = ["--root", world.device("several-mirrors"), "--trust-anchor", world.anchor];
+    const nowhere = ["--source", world.at("nowhere")];
+    await ok("themis-fetch", "check", ...nowhere, "--mirror", world.at("nor-here"), world.page, ...device);
+    const singly = ["--mirror", world.at("nor-here"), "--mirror", world.page];
+    await ok("themis-fetch", "check", ...nowhere, ...singly, ...device);
   });
 
   it("--json says failures as one document on stdout, usage errors too", async () => {

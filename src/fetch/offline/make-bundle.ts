@@ -62,7 +62,7 @@ export type OfflineBundle = {
 };
 
 /** @throws FetchError, TrustError, ReleaseError, DocumentError; ThemisError OUTPUT_INVALID, DELTA_UNKNOWN, ARCHIVE_MALFORMED */
-export function makeOfflineBundle(
+export async function makeOfflineBundle(
   request: OfflineBundleRequest,
   tools: OfflineBundleTools,
 ): Promise<OfflineBundle> {
@@ -84,8 +84,8 @@ export function makeOfflineBundle(
     return withWorkFolder(output, async (folder) => {
       const part = join(folder, PART);
       await startPart(part, layout);
-      const receivedBytes = await fetchPacks(request, tools, release, assets, layout, folder);
-      await writeRest(part, layout, headers, assets);
+      const receivedBytes = await fetchPacks({ release, assets, layout, part }, request, tools);
+      await writeRest({ assets, layout, part }, headers);
       const sha256 = await sha256OfFile(part, signal);
       checkOutput(output);
       await rename(part, output);
@@ -107,6 +107,14 @@ export function makeOfflineBundle(
 }
 
 const PART = "archive.part";
+
+/** What goes into the archive, and where that grows. */
+type Cargo = {
+  readonly release: Discovered;
+  readonly assets: Assets;
+  readonly layout: ArchiveLayout;
+  readonly part: string;
+};
 
 /** A folder's name is its path, and what is no folder has no such file. */
 function refuseInputs(
@@ -149,22 +157,20 @@ async function startPart(part: string, { totalBytes }: ArchiveLayout): Promise<v
 
 /** @returns bytes that came, of use or not */
 async function fetchPacks(
+  { release, assets: { packs }, layout, part }: Cargo,
   { connections, limitRate, signal }: OfflineBundleRequest,
   { progress, notice }: OfflineBundleTools,
-  { sources, manifest }: Discovered,
-  { packs }: Assets,
-  { members }: ArchiveLayout,
-  folder: string,
 ): Promise<number> {
-  const starts = new Map(members.map(({ name, start }) => [name, start]));
+  const { sources, manifest } = release;
+  const starts = new Map(layout.members.map(({ name, start }) => [name, start]));
   let receivedBytes = 0;
   try {
     await transfer({
       sources,
       packs,
       blobs: packs.map(wholeOf),
-      folder,
-      placeOf: ({ asset }) => ({ path: join(folder, PART), start: starts.get(asset)! }),
+      folder: dirname(part),
+      placeOf: ({ asset }) => ({ path: part, start: starts.get(asset)! }),
       connections,
       rateLimit: limitRate === undefined ? undefined : new RateLimit(limitRate),
       signal,
@@ -186,12 +192,11 @@ async function fetchPacks(
 
 /** Everything but the packs' own bytes, also where zeros should be: an archive of another shape may have grown here. */
 async function writeRest(
-  part: string,
-  { members, totalBytes }: ArchiveLayout,
+  { assets, layout, part }: Omit<Cargo, "release">,
   headers: readonly Uint8Array[],
-  { documents }: Assets,
 ): Promise<void> {
-  const contents = new Map(documents.map(({ name, bytes }) => [name, bytes]));
+  const { members, totalBytes } = layout;
+  const contents = new Map(assets.documents.map(({ name, bytes }) => [name, bytes]));
   const file = await open(part, "r+");
   try {
     const write = async (bytes: Uint8Array, at: number): Promise<void> => {

@@ -4,7 +4,7 @@
  * One command at a time works in it. It is removed, lock and all, while the lock is held; whoever waited at
  * the door sees by the inode that the lock it got is no longer the one that stands there.
  */
-import { closeSync, fstatSync, lstatSync, mkdirSync, openSync, rmSync, statSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { systemCode } from "../../base/error.ts";
 import { FetchError } from "../fetch-error.ts";
@@ -53,18 +53,19 @@ function makeFolder(folder: string): void {
 
 function lockFolder(folder: string, output: string): { readonly release: () => void } {
   const path = join(folder, LOCK_FILE);
-  // Held open, so that no other file gets its inode.
-  const file = openSync(path, "a", 0o600);
-  try {
-    const lock = takeLock(folder, `command that makes ${output}`);
-    if (statSync(path, { throwIfNoEntry: false })?.ino === fstatSync(file).ino) return lock;
-    lock.release();
-    throw new FetchError("ALREADY_IN_PROGRESS", `another command has just made ${output}`, {
-      hint: "look at it, and run this again if it is not what you want",
-    });
-  } finally {
-    closeSync(file);
-  }
+  // Made only where there is none: to close a file that somebody in this process has locked would unlock it.
+  if (!existsSync(path)) writeFileSync(path, "", { flag: "wx", mode: 0o600 });
+  const before = inodeOf(path);
+  const lock = takeLock(folder, `command that makes ${output}`);
+  if (before !== undefined && inodeOf(path) === before) return lock;
+  lock.release();
+  throw new FetchError("ALREADY_IN_PROGRESS", `another command has just made ${output}`, {
+    hint: "look at it, and run this again if it is not what you want",
+  });
+}
+
+function inodeOf(path: string): bigint | undefined {
+  return statSync(path, { bigint: true, throwIfNoEntry: false })?.ino;
 }
 
 function localFailure(error: unknown, output: string): unknown {

@@ -8,7 +8,7 @@
  *   wanted pieces -> those that are missing -> runs -> lanes, each one request at a time -> proving threads
  */
 import { mkdir } from "node:fs/promises";
-import type { Blob } from "../../format/manifest/blob.ts";
+import { type Blob, PIECE_BYTES } from "../../format/manifest/blob.ts";
 import type { Pack } from "../../format/manifest/manifest.ts";
 import { FetchError } from "../fetch-error.ts";
 import { Blame } from "./blame.ts";
@@ -206,9 +206,9 @@ class Work {
   }
 
   async #fetch(task: Task, mirror: Mirror, signal: AbortSignal): Promise<RunOutcome> {
-    const { pack, first, end, file } = task;
-    const [from, last] = [file.place(first), file.place(end - 1)];
-    const range = { start: from.offset, end: last.offset + last.length, total: pack.size_bytes };
+    const { pack, first, end } = task;
+    const { size_bytes: total } = pack;
+    const range = { start: first * PIECE_BYTES, end: Math.min(end * PIECE_BYTES, total), total };
     const fresh = this.#blame.isSuspect(task, mirror);
     const beganMs = performance.now();
     let came = 0;
