@@ -312,6 +312,14 @@ describe("killed while it fetches", () => {
     expect(readdirSync(folder).filter((name) => name.includes(out.slice(folder.length + 1)))).toHaveLength(1);
   });
 
+  it("two of one process do not meet either", async () => {
+    const out = newName();
+    const ended = await Promise.allSettled([bundle(out), bundle(out)]);
+    const rejected = ended.filter((each) => each.status === "rejected").map(({ reason }) => reason);
+    expect(rejected).toEqual([expect.objectContaining({ code: "ALREADY_IN_PROGRESS" })]);
+    expect(readFileSync(out)).toEqual(expected);
+  });
+
   it("it ends right though another release, or nonsense, has grown there", async () => {
     const out = newName();
     const { child, done, part } = await stalledAfterTwo(out);
