@@ -39,7 +39,7 @@ export function bundleCommand({ say, signal }: Tools): Command {
         signal,
         ...(await transferOf(options)),
         deltas: deltaChoice(options),
-        inputs: [options.trustAnchor, ...(options.ca === undefined ? [] : [options.ca])],
+        inputs: [options.trustAnchor, options.ca, options.tokenFile].filter((path) => path !== undefined),
         anchors: await loadTrustAnchors(options.trustAnchor),
       },
       {
