@@ -1,4 +1,5 @@
 /** From what a person named to a source: a folder, an http(s) URL, a repository on GitHub. */
+import { statSync } from "node:fs";
 import { FetchError } from "../fetch-error.ts";
 import { AccessToken } from "./access-token.ts";
 import { folderSource } from "./folder-source.ts";
@@ -34,7 +35,12 @@ export async function openSource(location: string, options: SourceOptions): Prom
       `the source ${JSON.stringify(location)} is neither a folder nor an http(s) URL nor github:OWNER/REPO`,
     );
   }
-  return folderSource(location.replace(/^file:(\/\/)?/, ""));
+  const folder = location.replace(/^file:(\/\/)?/, "");
+  if (statSync(folder, { throwIfNoEntry: false })?.isFile())
+    throw new FetchError("SOURCE_INVALID", `the source ${folder} is a file`, {
+      hint: "a bundle in one file, made by themis-fetch bundle, is named by --offline FILE",
+    });
+  return folderSource(folder);
 }
 
 /** undefined for what is not reached by HTTP. @throws FetchError SOURCE_INVALID */

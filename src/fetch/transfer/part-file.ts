@@ -1,4 +1,5 @@
 /** A pack as it grows on this device, in a file of its own or in a larger one: sparse, each piece at its own offset. */
+import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
 import { PIECE_BYTES } from "../../format/manifest/blob.ts";
@@ -17,6 +18,9 @@ export function partPath(folder: string, pack: Pack): string {
   return join(folder, `${pack.sha256_hash}.part`);
 }
 
+/** What is there stays whatever happens, and nobody's link is followed. */
+const MAKE_OR_GO_ON = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
+
 export class PartFile {
   readonly pack: Pack;
   /** Pieces that are wanted and not there. */
@@ -31,7 +35,7 @@ export class PartFile {
   }
 
   static async open(pack: Pack, { path, start }: PartPlace): Promise<PartFile> {
-    return new PartFile(pack, await open(path, "r+").catch(() => open(path, "w+", 0o600)), start);
+    return new PartFile(pack, await open(path, MAKE_OR_GO_ON, 0o600), start);
   }
 
   place(piece: number): PiecePlace {

@@ -317,6 +317,16 @@ describe("the words of a command", () => {
     }
   });
 
+  it("name the way when the file is given as --source", async () => {
+    const device = ["--root", world.folder, "--trust-anchor", world.anchor];
+    const { status, stdout } = await run("themis-fetch", "check", "--source", tar, ...device, "--json");
+    expect(status).toBe(2);
+    expect(JSON.parse(stdout).error).toMatchObject({
+      code: "SOURCE_INVALID",
+      hint: expect.stringContaining("--offline"),
+    });
+  });
+
   it("other programs hear it too", async () => {
     const request = { root: world.folder, version: "", connections: 1, anchors: anchors() };
     const tools = { now: () => new Date() };
