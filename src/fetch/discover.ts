@@ -1,5 +1,6 @@
 /** Finds the offered release, proves it, and reads the delta manifests that it vouches for. */
 import { sha256 } from "../base/digest.ts";
+import type { Crl } from "../format/cms/crl.ts";
 import {
   checkAgainstManifest,
   type DeltaManifest,
@@ -18,6 +19,8 @@ export type DiscoverRequest = {
   /** The best first; the others are asked when it cannot be reached. */
   readonly sources: readonly Source[];
   readonly anchors: readonly TrustAnchor[];
+  readonly crls?: readonly Crl[] | undefined;
+  readonly requireCrl?: boolean | undefined;
   /** "" for the offered one. */
   readonly version: string;
   readonly trusted: TrustedState;

@@ -61,6 +61,8 @@ export function discoverFor(
   return {
     sources,
     anchors: request.anchors,
+    crls: request.crls,
+    requireCrl: request.requireCrl,
     version: request.version,
     trusted: state?.trusted() ?? NOTHING_TRUSTED,
     kept: state?.keptRelease(),

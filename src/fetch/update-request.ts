@@ -1,4 +1,5 @@
 /** What an update is asked, and what it does it with. */
+import type { Crl } from "../format/cms/crl.ts";
 import type { TrustAnchor } from "../trust/anchor.ts";
 import type { OnStep } from "./install/switch.ts";
 import type { GitHubAccess } from "./transfer/open-source.ts";
@@ -18,6 +19,10 @@ export type UpdateRequest = {
   readonly github?: GitHubAccess | undefined;
   readonly root: string;
   readonly anchors: readonly TrustAnchor[];
+  /** Revocation lists besides those in the signature; the newest decides. */
+  readonly crls?: readonly Crl[] | undefined;
+  /** Refuse what no fresh list vouches for. Without it a list can only revoke. */
+  readonly requireCrl?: boolean | undefined;
   /** "" for the offered release. */
   readonly version: string;
   readonly connections: number;

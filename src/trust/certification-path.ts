@@ -1,33 +1,18 @@
 /**
- * From a signer's certificate to a pinned anchor (RFC 5280, section 6).
+ * From a signer's certificate to a pinned anchor (RFC 5280, section 6): find a path, check it, ask the lists.
  *
- *   signer  <-  issuing CA  <-  ...  <-  anchor
- *
- * Building is a search, because a message may carry several certificates of one name (a cross-signed CA);
- * whoever made the message chose them, so the search counts its signature checks and stops. A path is
- * only looked at when names and signatures lead all the way: what an unsigned certificate says about
- * itself is not worth a message.
- *
- * Name constraints and policies are not interpreted. RFC 5280 wants both marked critical where they
- * matter, and an uninterpreted critical extension refuses the chain.
+ * The first path that stands is the answer. When none does, the refusal of the first one found is: it is the
+ * shortest, and mostly the one its publisher meant.
  */
-import { type Certificate, extendedKeyUsages, keyUsages } from "../format/cms/certificate.ts";
-import { equalBytes } from "../format/cms/der.ts";
+import type { Certificate } from "../format/cms/certificate.ts";
+import type { Crl } from "../format/cms/crl.ts";
 import type { TrustAnchor } from "./anchor.ts";
-import { isSignatureBy } from "./signature.ts";
+import { findPaths } from "./path-search.ts";
+import { type CertificatePath, type PathRules, type Purpose, validatePath } from "./path-validation.ts";
+import { noPolicyInputs, type PolicyInputs, type PolicyOutcome } from "./policy-graph.ts";
+import { checkRevocation } from "./revocation.ts";
+import { SignatureChecks } from "./signature-checks.ts";
 import { TrustError } from "./trust-error.ts";
-
-/** Signer and anchor included. */
-const MAX_CHAIN = 8;
-
-/** An honest chain needs one check a link; cross-signing doubles it. */
-const MAX_SIGNATURE_CHECKS = 64;
-
-export type CertificatePath = {
-  /** The signer first, then each one's issuer; the anchor is not among them. */
-  readonly certificates: readonly Certificate[];
-  readonly anchor: TrustAnchor;
-};
 
 export type CertificatePathRequest = {
   readonly signer: Certificate;
@@ -35,172 +20,84 @@ export type CertificatePathRequest = {
   readonly intermediates: readonly Certificate[];
   readonly anchors: readonly TrustAnchor[];
   readonly now: Date;
+  /** From wherever they came; none of them is trusted. */
+  readonly crls?: readonly Crl[] | undefined;
+  /** Refuse what no fresh list vouches for. Without it a list can only revoke. */
+  readonly requireCrl?: boolean | undefined;
+  readonly purpose?: Purpose | undefined;
+  readonly policies?: PolicyInputs | undefined;
 };
 
-/** @throws TrustError CHAIN_UNTRUSTED, CHAIN_EXPIRED, CHAIN_INVALID, SIGNER_EXPIRED, SIGNER_NOT_YET_VALID, SIGNER_PURPOSE, SIGNATURE_ALGORITHM */
-export function verifyCertificatePath({
-  signer,
-  intermediates,
-  anchors,
-  now,
-}: CertificatePathRequest): CertificatePath {
+export type VerifiedPath = CertificatePath & {
+  readonly policies: PolicyOutcome;
+  /** Whether fresh lists vouch for every certificate below the anchor. */
+  readonly notRevoked: boolean;
+};
+
+/** @throws TrustError CHAIN_*, SIGNER_EXPIRED, SIGNER_NOT_YET_VALID, SIGNER_PURPOSE, SIGNATURE_ALGORITHM, CERTIFICATE_REVOKED, CRL_* but CRL_MALFORMED */
+export function verifyCertificatePath(request: CertificatePathRequest): VerifiedPath {
+  const { signer, intermediates, anchors, now } = request;
   if (Number.isNaN(now.getTime())) throw new TypeError("now is not a time");
-  let firstRefusal: TrustError | undefined;
-  const refuse = (error: unknown): void => {
-    if (!(error instanceof TrustError)) throw error;
-    firstRefusal ??= error;
+  const rules = {
+    now,
+    purpose: request.purpose ?? "codesigning",
+    policies: request.policies ?? noPolicyInputs,
   };
-  for (const path of findPaths(signer, intermediates, anchors, refuse)) {
-    try {
-      checkPath(path, now);
-      return path;
-    } catch (error) {
-      refuse(error);
-    }
+  const checks = new SignatureChecks();
+  const refusals: TrustError[] = [];
+  const search = { from: signer, intermediates, anchors, checks };
+  for (const path of findPaths({ ...search, onUnusable: (error) => refusals.push(error) })) {
+    const stands = attempt(() => {
+      const policies = validatePath(path, rules);
+      return { ...path, policies, notRevoked: isNotRevoked(path, [], request, checks) };
+    }, refusals);
+    if (stands !== undefined) return stands;
   }
-  throw firstRefusal ?? untrusted(signer);
+  throw refusals[0] ?? untrusted(signer);
+}
+
+/** What `work` gives, or its refusal among the others. */
+function attempt<T>(work: () => T, refusals: TrustError[]): T | undefined {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof TrustError) || error.code === "CHAIN_TOO_COMPLEX") throw error;
+    refusals.push(error);
+    return undefined;
+  }
 }
 
 /**
- * Every path whose names and signatures fit, anchors before intermediates, so the shortest come first.
+ * RFC 5280, 6.3.3 (f): who signed a list has a path of its own to the same anchor, with lists of its own.
  *
- * An issuer with an unusable key only ends its own branch: an old RSA anchor and its elliptic successor may
- * have one name, and the signer comes from one of them.
+ * @param signers whose status is being asked already. A CA may let a signer of lists vouch for itself, by the list
+ *   that it signs; asking on would never end, so it counts as good unless its own list says otherwise.
  */
-function* findPaths(
-  signer: Certificate,
-  intermediates: readonly Certificate[],
-  anchors: readonly TrustAnchor[],
-  refuse: (error: unknown) => void,
-): Generator<CertificatePath> {
-  let checks = 0;
-  const isIssuedBy = ({ issuer, tbs, signature, ...certificate }: Certificate, by: Certificate): boolean => {
-    if (!equalBytes(issuer.der, by.subject.der)) return false;
-    if (!mayHaveKey(certificate.authorityKeyIdentifier, by.subjectKeyIdentifier)) return false;
-    // When the checks are used up, nothing is issued by anybody and the search runs dry.
-    if (++checks > MAX_SIGNATURE_CHECKS) return false;
-    try {
-      return isSignatureBy(by.spki, certificate.signatureAlgorithm, tbs, signature);
-    } catch (error) {
-      refuse(error);
-      return false;
+function isNotRevoked(
+  path: CertificatePath,
+  signers: readonly Certificate[],
+  request: CertificatePathRequest,
+  checks: SignatureChecks,
+): boolean {
+  const { intermediates, crls = [], requireCrl = false, now } = request;
+  if (crls.length === 0 && !requireCrl) return false;
+  const isTrusted = (signer: Certificate): boolean => {
+    if (signers.includes(signer)) return true;
+    const search = { from: signer, intermediates, anchors: [path.anchor], checks };
+    for (const own of findPaths(search)) {
+      const stands = attempt(() => {
+        validatePath(own, listSignerRules(now));
+        return isNotRevoked(own, [...signers, signer], request, checks);
+      }, []);
+      if (stands !== undefined) return true;
     }
+    return false;
   };
-  function* extend(path: readonly Certificate[]): Generator<CertificatePath> {
-    const last = path.at(-1)!;
-    for (const anchor of anchors) {
-      if (!contains(path, anchor.certificate) && isIssuedBy(last, anchor.certificate)) {
-        yield { certificates: path, anchor };
-      }
-    }
-    if (path.length + 1 >= MAX_CHAIN) return;
-    for (const issuer of intermediates) {
-      if (!contains(path, issuer) && isIssuedBy(last, issuer)) yield* extend([...path, issuer]);
-    }
-  }
-  yield* extend([signer]);
+  return checkRevocation(path, requireCrl, { crls, intermediates, now, checks, isTrusted });
 }
 
-/** RFC 5280, 4.2.1.1: key identifiers tell apart the keys of one name; when either is missing, any may do. */
-function mayHaveKey(wanted: Uint8Array | undefined, found: Uint8Array | undefined): boolean {
-  return wanted === undefined || found === undefined || equalBytes(wanted, found);
-}
-
-/** One key and name twice in a path is a circle, even in two certificates. */
-function contains(path: readonly Certificate[], certificate: Certificate): boolean {
-  return path.some(
-    (one) => equalBytes(one.spki, certificate.spki) && equalBytes(one.subject.der, certificate.subject.der),
-  );
-}
-
-function checkPath({ certificates, anchor }: CertificatePath, now: Date): void {
-  const [signer, ...issuers] = certificates as [Certificate, ...Certificate[]];
-  let below = 0;
-  for (const issuer of [...issuers, anchor.certificate]) {
-    checkAuthority(issuer, below, now);
-    // RFC 5280, 6.1.4 (l): a self-issued certificate does not count.
-    if (!equalBytes(issuer.subject.der, issuer.issuer.der)) below++;
-  }
-  checkSigner(signer, now);
-}
-
-function checkAuthority(certificate: Certificate, below: number, now: Date): void {
-  const subject = certificate.subject.text;
-  // RFC 5280, 6.1.3 (a) (2).
-  if (now < certificate.notBefore || now > certificate.notAfter) {
-    throw new TrustError(
-      "CHAIN_EXPIRED",
-      `the CA ${subject} is valid from ${certificate.notBefore.toISOString()} to ${certificate.notAfter.toISOString()}, and it is ${now.toISOString()}`,
-      { facts: { subject, notBefore: certificate.notBefore, notAfter: certificate.notAfter, now } },
-    );
-  }
-  refuseUnknownCritical(certificate);
-  // RFC 5280, 6.1.4 (k).
-  if (certificate.basicConstraints?.ca !== true) throw invalid(subject, "is not the certificate of a CA");
-  // RFC 5280, 6.1.4 (m).
-  const { pathLength } = certificate.basicConstraints;
-  if (pathLength !== undefined && below > pathLength) {
-    throw invalid(subject, `allows ${pathLength} CAs below itself, and there are ${below}`);
-  }
-  // RFC 5280, 6.1.4 (n): when the extension is there, it must say so.
-  if (certificate.keyUsage?.has(keyUsages.keyCertSign) === false) {
-    throw invalid(subject, "may not sign certificates (keyUsage)");
-  }
-  const purposes = certificate.extendedKeyUsage;
-  if (
-    purposes !== undefined &&
-    !purposes.includes(extendedKeyUsages.codeSigning) &&
-    !purposes.includes(extendedKeyUsages.any)
-  ) {
-    throw invalid(subject, "may not issue certificates for code signing (extendedKeyUsage)");
-  }
-}
-
-function checkSigner(signer: Certificate, now: Date): void {
-  const subject = signer.subject.text;
-  const facts = { subject, notBefore: signer.notBefore, notAfter: signer.notAfter, now };
-  if (now < signer.notBefore) {
-    throw new TrustError(
-      "SIGNER_NOT_YET_VALID",
-      `the signer ${subject} is valid from ${signer.notBefore.toISOString()}, and it is ${now.toISOString()}`,
-      { facts, hint: "check this device's clock" },
-    );
-  }
-  if (now > signer.notAfter) {
-    throw new TrustError(
-      "SIGNER_EXPIRED",
-      `the signer ${subject} expired at ${signer.notAfter.toISOString()}, and it is ${now.toISOString()}`,
-      {
-        facts,
-        hint: "check this device's clock, or have the release signed again with a current certificate",
-      },
-    );
-  }
-  refuseUnknownCritical(signer);
-  if (signer.keyUsage?.has(keyUsages.digitalSignature) === false) {
-    throw purpose(subject, "its keyUsage does not include digitalSignature");
-  }
-  // anyExtendedKeyUsage is not enough: a certificate for everything was not issued to sign releases.
-  if (signer.extendedKeyUsage?.includes(extendedKeyUsages.codeSigning) !== true) {
-    throw purpose(subject, "its extendedKeyUsage does not include codeSigning");
-  }
-}
-
-/** RFC 5280, 4.2: a critical extension that is not understood refuses the certificate. */
-function refuseUnknownCritical({ unknownCritical, subject }: Certificate): void {
-  if (unknownCritical.length > 0) {
-    throw invalid(subject.text, `has critical extensions we do not interpret: ${unknownCritical.join(", ")}`);
-  }
-}
-
-function invalid(subject: string, why: string): TrustError {
-  return new TrustError("CHAIN_INVALID", `the certificate ${subject} ${why}`, { facts: { subject } });
-}
-
-function purpose(subject: string, why: string): TrustError {
-  return new TrustError("SIGNER_PURPOSE", `the signer ${subject} may not sign releases: ${why}`, {
-    facts: { subject },
-  });
+function listSignerRules(now: Date): PathRules {
+  return { now, purpose: "any", policies: noPolicyInputs };
 }
 
 function untrusted(signer: Certificate): TrustError {

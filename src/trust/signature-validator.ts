@@ -5,7 +5,9 @@
  *
  * The clock comes in as a function, so that a device can hand in the time it trusts.
  */
+import type { Crl } from "../format/cms/crl.ts";
 import { readTrustAnchors, type TrustAnchor } from "./anchor.ts";
+import { readCrls } from "./crl-file.ts";
 import { TrustError } from "./trust-error.ts";
 import { type SignatureReport, verifySignature } from "./verify-signature.ts";
 
@@ -13,21 +15,36 @@ export type SignatureValidatorOptions = {
   /** PEM files, or DER certificates, with the pinned CAs. */
   readonly anchors: readonly Uint8Array[];
   readonly now: () => Date;
+  /** Certificate revocation lists, PEM or DER; a newer one inside of a signature wins. */
+  readonly crls?: readonly Uint8Array[];
+  /** Refuse what no fresh list vouches for. Without it a list can only revoke. */
+  readonly requireCrl?: boolean;
 };
 
 export class SignatureValidator {
   readonly #anchors: readonly TrustAnchor[];
   readonly #now: () => Date;
+  readonly #crls: readonly Crl[];
+  readonly #requireCrl: boolean;
 
-  /** @throws TrustError ANCHOR_MALFORMED */
-  constructor({ anchors, now }: SignatureValidatorOptions) {
+  /** @throws TrustError ANCHOR_MALFORMED, CRL_MALFORMED */
+  constructor({ anchors, now, crls = [], requireCrl = false }: SignatureValidatorOptions) {
     this.#anchors = anchors.flatMap(readTrustAnchors);
     if (this.#anchors.length === 0) throw new TrustError("ANCHOR_MALFORMED", "no trust anchor is pinned");
     this.#now = now;
+    this.#crls = crls.flatMap(readCrls);
+    this.#requireCrl = requireCrl;
   }
 
   /** @throws TrustError, for every reason not to believe `content` */
   validate({ content, signature }: { content: Uint8Array; signature: Uint8Array }): SignatureReport {
-    return verifySignature({ content, signature, anchors: this.#anchors, now: this.#now() });
+    return verifySignature({
+      content,
+      signature,
+      anchors: this.#anchors,
+      now: this.#now(),
+      crls: this.#crls,
+      requireCrl: this.#requireCrl,
+    });
   }
 }

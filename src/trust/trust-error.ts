@@ -24,6 +24,23 @@ export type TrustErrorCode =
   | "CHAIN_EXPIRED"
   /** RFC 5280, section 6: not a CA, too long, not allowed to sign certificates, unknown critical extension. */
   | "CHAIN_INVALID"
+  /** A CA of the chain, or the anchor, may not issue for a name in a certificate below it. */
+  | "CHAIN_NAME_CONSTRAINTS"
+  /** An explicit policy is required, by a CA or by the caller, and none holds from the anchor to the signer. */
+  | "CHAIN_POLICY"
+  /** Finding a chain, or proving lists, took more signature checks than anything honest takes. */
+  | "CHAIN_TOO_COMPLEX"
+  /** A proven list of its issuer names the certificate. */
+  | "CERTIFICATE_REVOKED"
+  /** The caller's file is not a certificate revocation list. */
+  | "CRL_MALFORMED"
+  /** Lists are required, and no list covers the certificate. */
+  | "CRL_MISSING"
+  /** The newest list that covers it promised a newer one for a time that has passed, or promised none. */
+  | "CRL_EXPIRED"
+  | "CRL_NOT_YET_VALID"
+  /** None of the lists that would cover it is signed by one who may, or one has critical parts that we do not interpret. */
+  | "CRL_INVALID"
   | "ANCHOR_MALFORMED";
 
 export class TrustError extends ThemisError<TrustErrorCode> {
@@ -33,7 +50,10 @@ export class TrustError extends ThemisError<TrustErrorCode> {
 }
 
 /** Runs a reader and turns what it refuses into a reason not to believe. Bugs pass through. */
-export function refuseMalformed<T>(code: "SIGNATURE_MALFORMED" | "ANCHOR_MALFORMED", read: () => T): T {
+export function refuseMalformed<T>(
+  code: "SIGNATURE_MALFORMED" | "ANCHOR_MALFORMED" | "CRL_MALFORMED",
+  read: () => T,
+): T {
   try {
     return read();
   } catch (error) {

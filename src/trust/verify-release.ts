@@ -5,6 +5,7 @@
  * and the manifest must not have expired. A clock set back does not revive it: the later of the clock
  * and the latest time this device has seen counts.
  */
+import type { Crl } from "../format/cms/crl.ts";
 import { decodeManifest, type Manifest } from "../format/manifest/manifest.ts";
 import type { TrustAnchor } from "./anchor.ts";
 import { ReleaseError } from "./release-error.ts";
@@ -23,6 +24,8 @@ export type ReleaseRequest = {
   readonly signatureBytes: Uint8Array;
   readonly anchors: readonly TrustAnchor[];
   readonly now: Date;
+  readonly crls?: readonly Crl[] | undefined;
+  readonly requireCrl?: boolean | undefined;
   readonly trusted: TrustedState;
   /** The version that was asked for, "" for whatever is offered. */
   readonly version: string;
@@ -37,8 +40,15 @@ export const NOTHING_TRUSTED: TrustedState = { product: "", highestSequence: 0, 
 
 /** @throws TrustError, JsonError, DocumentError, PathError, ReleaseError */
 export function verifyRelease(request: ReleaseRequest): VerifiedRelease {
-  const { manifestBytes, signatureBytes, anchors, now } = request;
-  const report = verifySignature({ content: manifestBytes, signature: signatureBytes, anchors, now });
+  const { manifestBytes, signatureBytes, anchors, now, crls, requireCrl } = request;
+  const report = verifySignature({
+    content: manifestBytes,
+    signature: signatureBytes,
+    anchors,
+    now,
+    crls,
+    requireCrl,
+  });
   const manifest = decodeManifest(manifestBytes);
   checkFreshness(manifest, request);
   return { manifest: markVerified(manifest), report };

@@ -11,6 +11,7 @@ import { createHash } from "node:crypto";
 import { sha256 } from "../base/digest.ts";
 import { algorithmName } from "../format/cms/algorithm.ts";
 import type { Certificate } from "../format/cms/certificate.ts";
+import type { Crl } from "../format/cms/crl.ts";
 import { equalBytes } from "../format/cms/der.ts";
 import { decodeSignedData, type SignedData, type SignerInfo } from "../format/cms/signed-data.ts";
 import type { TrustAnchor } from "./anchor.ts";
@@ -40,6 +41,8 @@ export type SignerReport = {
   readonly notAfter: Date;
   /** The subject of the pinned anchor that the chain ends in. */
   readonly anchor: string;
+  /** Whether fresh lists vouch for the signer and every CA below the anchor. */
+  readonly notRevoked: boolean;
   /** The signer's own claim, for display only. */
   readonly signingTime: Date | undefined;
 };
@@ -49,15 +52,20 @@ export type SignatureRequest = {
   readonly signature: Uint8Array;
   readonly anchors: readonly TrustAnchor[];
   readonly now: Date;
+  /** Lists from elsewhere than the signature; of all of them the newest decides. */
+  readonly crls?: readonly Crl[] | undefined;
+  /** Refuse what no fresh list vouches for. Without it a list can only revoke. */
+  readonly requireCrl?: boolean | undefined;
 };
 
-/** @throws TrustError, with any code but ANCHOR_MALFORMED */
-export function verifySignature({ content, signature, anchors, now }: SignatureRequest): SignatureReport {
+/** @throws TrustError, with any code but ANCHOR_MALFORMED and CRL_MALFORMED */
+export function verifySignature(request: SignatureRequest): SignatureReport {
+  const { content, signature } = request;
   refuseLarge("MANIFEST_TOO_LARGE", "signed document", content, MAX_CONTENT_BYTES);
   refuseLarge("SIGNATURE_TOO_LARGE", "signature", signature, MAX_SIGNATURE_BYTES);
   const signed = refuseMalformed("SIGNATURE_MALFORMED", () => decodeSignedData(signature));
   return {
-    signers: signed.signers.map((signer) => verifySigner(signer, signed, { content, anchors, now })),
+    signers: signed.signers.map((signer) => verifySigner(signer, signed, request)),
   };
 }
 
@@ -67,7 +75,11 @@ export function verifySignature({ content, signature, anchors, now }: SignatureR
  *
  * @throws TrustError
  */
-export function checkSignedContent({ content, signature, now }: Omit<SignatureRequest, "anchors">): void {
+export function checkSignedContent({
+  content,
+  signature,
+  now,
+}: Pick<SignatureRequest, "content" | "signature" | "now">): void {
   refuseLarge("SIGNATURE_TOO_LARGE", "signature", signature, MAX_SIGNATURE_BYTES);
   const signed = refuseMalformed("SIGNATURE_MALFORMED", () => decodeSignedData(signature));
   for (const signer of signed.signers) {
@@ -84,14 +96,16 @@ export function checkSignedContent({ content, signature, now }: Omit<SignatureRe
 function verifySigner(
   signer: SignerInfo,
   signed: SignedData,
-  { content, anchors, now }: Omit<SignatureRequest, "signature">,
+  { content, anchors, now, crls = [], requireCrl }: SignatureRequest,
 ): SignerReport {
   const certificate = signerOf(signer, signed, content);
-  const { anchor } = verifyCertificatePath({
+  const { anchor, notRevoked } = verifyCertificatePath({
     signer: certificate,
     intermediates: signed.certificates,
     anchors,
     now,
+    crls: [...crls, ...signed.crls],
+    requireCrl,
   });
   return {
     subject: certificate.subject.text,
@@ -103,6 +117,7 @@ function verifySigner(
     notBefore: certificate.notBefore,
     notAfter: certificate.notAfter,
     anchor: anchor.subject,
+    notRevoked,
     signingTime: signer.signingTime,
   };
 }

@@ -59,6 +59,32 @@ export function readDer(bytes: Uint8Array): DerElement {
   return element;
 }
 
+/**
+ * One element with its direct components, whose insides are left unread: for a list too long to be held as a
+ * tree. Whoever uses a component reads its `bytes` by readDer.
+ *
+ * @throws CmsError DER_MALFORMED
+ */
+export function readDerShallow(bytes: Uint8Array, maxComponents: number): DerElement {
+  const { end, ...element } = readHeader(bytes, 0);
+  if (end !== bytes.length) throw malformed(`${bytes.length - end} bytes follow the end`);
+  const children: DerElement[] = [];
+  for (const child of eachElement(element.content)) {
+    if (children.length === maxComponents) throw malformed(`there are more than ${maxComponents} components`);
+    children.push(child);
+  }
+  return { ...element, children };
+}
+
+/** The elements of a content one after another, their insides unread. @throws CmsError DER_MALFORMED */
+export function* eachElement(content: Uint8Array): Generator<DerElement> {
+  for (let at = 0; at < content.length; ) {
+    const { end, ...element } = readHeader(content, at);
+    yield { ...element, children: [] };
+    at = end;
+  }
+}
+
 /** Walks the components of a SEQUENCE in order; `end` insists that none is left over. */
 export class DerFields {
   readonly #children: readonly DerElement[];
@@ -155,6 +181,15 @@ export function readNamedBits(element: DerElement): ReadonlySet<number> {
  * UTCTime for years up to 2049 and GeneralizedTime from 2050.
  */
 export function readTime(element: DerElement): Date {
+  const time = readValidityTime(element);
+  if (element.tag === tags.generalizedTime && time.getUTCFullYear() < 2050) {
+    throw malformed("a time before 2050 is written as GeneralizedTime");
+  }
+  return time;
+}
+
+/** The same for the dates of certificates and lists, whose readers must take either type for any year (4.1.2.5). */
+export function readValidityTime(element: DerElement): Date {
   const isUtc = element.tag === tags.utcTime;
   if (!isUtc) expectTag(element, tags.generalizedTime, "a time");
   const text = Buffer.from(element.content).toString("latin1");
@@ -169,9 +204,6 @@ export function readTime(element: DerElement): Date {
   // Date rolls some impossible days over (30 February); writing it back shows whether it did.
   if (Number.isNaN(time.getTime()) || time.toISOString() !== iso) {
     throw malformed("a time names a day or an hour that does not exist");
-  }
-  if (!isUtc && time.getUTCFullYear() < 2050) {
-    throw malformed("a time before 2050 is written as GeneralizedTime");
   }
   return time;
 }
@@ -198,13 +230,7 @@ function readElement(
 ): DerElement {
   if (depth > MAX_DEPTH) throw malformed(`elements nest deeper than ${MAX_DEPTH}`);
   if (++count.elements > MAX_ELEMENTS) throw malformed(`there are more than ${MAX_ELEMENTS} elements`);
-  const tag = bytes[start];
-  if (tag === undefined) throw malformed("the bytes end where an element should begin");
-  if ((tag & 0x1f) === 0x1f) throw malformed("a tag number is larger than 30");
-  const { length, contentStart } = readLength(bytes, start + 1);
-  const end = contentStart + length;
-  if (end > bytes.length) throw malformed("the bytes end inside an element");
-  const content = bytes.subarray(contentStart, end);
+  const { tag, bytes: own, content } = readHeader(bytes, start);
   const constructed = (tag & 0x20) !== 0;
   if ((tag & 0xc0) === 0) checkUniversal(tag, constructed, content);
   const children: DerElement[] = [];
@@ -215,7 +241,19 @@ function readElement(
       at += child.bytes.length;
     }
   }
-  return { tag, bytes: bytes.subarray(start, end), content, children };
+  return { tag, bytes: own, content, children };
+}
+
+type Header = Omit<DerElement, "children"> & { readonly end: number };
+
+function readHeader(bytes: Uint8Array, start: number): Header {
+  const tag = bytes[start];
+  if (tag === undefined) throw malformed("the bytes end where an element should begin");
+  if ((tag & 0x1f) === 0x1f) throw malformed("a tag number is larger than 30");
+  const { length, contentStart } = readLength(bytes, start + 1);
+  const end = contentStart + length;
+  if (end > bytes.length) throw malformed("the bytes end inside an element");
+  return { tag, bytes: bytes.subarray(start, end), content: bytes.subarray(contentStart, end), end };
 }
 
 /** X.690, 10.1: definite form, in the fewest bytes. */

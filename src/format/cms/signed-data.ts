@@ -18,8 +18,9 @@ import {
   readSignatureAlgorithm,
   type SignatureAlgorithm,
 } from "./algorithm.ts";
-import { type Certificate, decodeCertificate, readName } from "./certificate.ts";
+import { type Certificate, decodeCertificate } from "./certificate.ts";
 import { CmsError } from "./cms-error.ts";
+import { type Crl, decodeCrl } from "./crl.ts";
 import {
   type DerElement,
   DerFields,
@@ -32,11 +33,12 @@ import {
   readTime,
   tags,
 } from "./der.ts";
+import { readName } from "./name.ts";
 
 export type SignedData = {
   readonly certificates: readonly Certificate[];
-  /** CertificateList values as they came, unread. */
-  readonly crls: readonly Uint8Array[];
+  /** Whoever passes the message on may have put them in; nothing but their own signatures vouches for them. */
+  readonly crls: readonly Crl[];
   readonly signers: readonly SignerInfo[];
 };
 
@@ -76,7 +78,7 @@ const MAX_CRLS = 32;
 const MAX_SIGNERS = 16;
 const MAX_ATTRIBUTES = 32;
 
-/** @throws CmsError CMS_MALFORMED, DER_MALFORMED, CERTIFICATE_MALFORMED, CMS_ALGORITHM_REFUSED */
+/** @throws CmsError CMS_MALFORMED, DER_MALFORMED, CERTIFICATE_MALFORMED, CRL_MALFORMED, CMS_ALGORITHM_REFUSED */
 export function decodeSignedData(der: Uint8Array): SignedData {
   const info = new DerFields(readDer(der), "the CMS message");
   if (readOid(info.any("content type")) !== oids.signedData) throw malformed("it is not signedData");
@@ -133,9 +135,10 @@ function readCertificates(element: DerElement | undefined): readonly Certificate
   return [...byDer.values()];
 }
 
-function readCrls(element: DerElement | undefined): readonly Uint8Array[] {
-  return bounded(element?.children ?? [], MAX_CRLS, "revocation lists").map(
-    (item) => expectTag(item, tags.sequence, "a revocation list").bytes,
+/** RFC 5652, 10.2.1: only X.509 lists, no other format. */
+function readCrls(element: DerElement | undefined): readonly Crl[] {
+  return bounded(element?.children ?? [], MAX_CRLS, "revocation lists").map((item) =>
+    decodeCrl(expectTag(item, tags.sequence, "a revocation list").bytes),
   );
 }
 
