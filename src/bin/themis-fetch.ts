@@ -16,6 +16,7 @@ const program = withGlobalOptions(
 ).version(`themis-fetch ${version()}`);
 const commands = {
   verify: async () => (await import("./fetch/verify.ts")).verifyCommand,
+  "verify-chain": async () => (await import("./fetch/verify-chain.ts")).verifyChainCommand,
   check: async () => (await import("./fetch/update.ts")).checkCommand,
   plan: async () => (await import("./fetch/update.ts")).planCommand,
   download: async () => (await import("./fetch/update.ts")).downloadCommand,

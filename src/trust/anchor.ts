@@ -8,7 +8,7 @@
  * the time is known.
  */
 import { sha256 } from "../base/digest.ts";
-import { type Certificate, decodeCertificate, decodePemCertificates } from "../format/cms/certificate.ts";
+import { type Certificate, decodeCertificateFile } from "../format/cms/certificate.ts";
 import { readPublicKey } from "./signature.ts";
 import { refuseMalformed, TrustError } from "./trust-error.ts";
 
@@ -24,9 +24,7 @@ export type TrustAnchor = {
  * @throws TrustError ANCHOR_MALFORMED
  */
 export function readTrustAnchors(bytes: Uint8Array): TrustAnchor[] {
-  const certificates = refuseMalformed("ANCHOR_MALFORMED", () =>
-    bytes[0] === 0x30 ? [decodeCertificate(Uint8Array.from(bytes))] : decodePemCertificates(bytes),
-  );
+  const certificates = refuseMalformed("ANCHOR_MALFORMED", () => decodeCertificateFile(bytes));
   const anchors = certificates.map(readTrustAnchor);
   return [...new Map(anchors.map((anchor) => [anchor.fingerprintSha256, anchor])).values()];
 }

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import type { PlanStep } from "../../fetch/plan.ts";
 import { download, type Offer, planOnly, type UpdateResult, update } from "../../fetch/update.ts";
 import type { UpdateRequest, UpdateTools } from "../../fetch/update-request.ts";
+import { type CrlOptions, loadCrls, withCrlOptions } from "../crl-options.ts";
 import { EXIT } from "../exit-status.ts";
 import { command, type Tools } from "../program.ts";
 import { loadTrustAnchors } from "../trust-anchors.ts";
@@ -14,14 +15,15 @@ import {
   withTransferOptions,
 } from "./place-options.ts";
 
-type Options = PlaceOptions & {
-  readonly root: string;
-  readonly trustAnchor: string;
-  readonly version: string;
-  readonly applyMemory?: string;
-  readonly exitCode?: boolean;
-  readonly dryRun?: boolean;
-};
+type Options = PlaceOptions &
+  CrlOptions & {
+    readonly root: string;
+    readonly trustAnchor: string;
+    readonly version: string;
+    readonly applyMemory?: string;
+    readonly exitCode?: boolean;
+    readonly dryRun?: boolean;
+  };
 
 export function checkCommand({ say, signal }: Tools): Command {
   return withSource(
@@ -108,7 +110,7 @@ function planning(say: Tools["say"]): UpdateTools {
 }
 
 function withSource(made: Command): Command {
-  withPlaceOptions(made)
+  withCrlOptions(withPlaceOptions(made))
     .requiredOption("--root <folder>", "the installed tree")
     .requiredOption("--trust-anchor <file>", "the pinned certificate, PEM")
     .option("--version <version>", "this release and no other", "");
@@ -124,7 +126,7 @@ async function toRequest(options: Options, signal: AbortSignal): Promise<UpdateR
   const applyMemory =
     options.applyMemory === undefined ? undefined : parseBytes("--apply-memory", options.applyMemory);
   const anchors = await loadTrustAnchors(options.trustAnchor);
-  return { ...place, root, version, applyMemory, signal, anchors };
+  return { ...place, root, version, applyMemory, signal, anchors, ...(await loadCrls(options)) };
 }
 
 function offerJson(name: string, { plan, ...offer }: Offer) {

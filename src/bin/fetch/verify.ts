@@ -1,35 +1,44 @@
 import type { Command } from "commander";
 import { NOTHING_TRUSTED, verifyRelease } from "../../trust/verify-release.ts";
+import { type CrlOptions, loadCrls, withCrlOptions } from "../crl-options.ts";
 import { command, type Tools } from "../program.ts";
 import { readInput } from "../read-input.ts";
 import { loadTrustAnchors } from "../trust-anchors.ts";
 
+type Options = CrlOptions & {
+  readonly trustAnchor: string;
+  readonly manifest: string;
+  readonly signature: string;
+};
+
 export function verifyCommand({ say }: Tools): Command {
-  return command("verify", "prove a manifest by its signature; installs nothing", [
-    "themis-fetch verify --trust-anchor root.pem --manifest manifest.json --signature manifest.json.p7s",
-  ])
-    .requiredOption("--trust-anchor <file>", "the pinned certificate, PEM")
-    .requiredOption("--manifest <file>", "manifest.json")
-    .requiredOption("--signature <file>", "manifest.json.p7s")
-    .action(async (options: { trustAnchor: string; manifest: string; signature: string }) => {
-      const { manifest, report } = verifyRelease({
-        anchors: await loadTrustAnchors(options.trustAnchor),
-        manifestBytes: await readInput(options.manifest),
-        signatureBytes: await readInput(options.signature),
-        now: new Date(),
-        trusted: NOTHING_TRUSTED,
-        version: "",
-      });
-      const { product, version, sequence } = manifest;
-      say.result(
-        { schema: "themis-fetch/verify/1", product, version, sequence, signers: report.signers },
-        [
-          `${product} ${version} (sequence ${sequence}) is proven`,
-          ...report.signers.map(
-            (signer) =>
-              `signed by ${signer.subject} (${signer.algorithm}), until ${signer.notAfter.toISOString()}`,
-          ),
-        ].join("\n"),
-      );
+  return withCrlOptions(
+    command("verify", "prove a manifest by its signature; installs nothing", [
+      "themis-fetch verify --trust-anchor root.pem --manifest manifest.json --signature manifest.json.p7s",
+    ])
+      .requiredOption("--trust-anchor <file>", "the pinned certificate, PEM")
+      .requiredOption("--manifest <file>", "manifest.json")
+      .requiredOption("--signature <file>", "manifest.json.p7s"),
+  ).action(async (options: Options) => {
+    const { manifest, report } = verifyRelease({
+      ...(await loadCrls(options)),
+      anchors: await loadTrustAnchors(options.trustAnchor),
+      manifestBytes: await readInput(options.manifest),
+      signatureBytes: await readInput(options.signature),
+      now: new Date(),
+      trusted: NOTHING_TRUSTED,
+      version: "",
     });
+    const { product, version, sequence } = manifest;
+    say.result(
+      { schema: "themis-fetch/verify/1", product, version, sequence, signers: report.signers },
+      [
+        `${product} ${version} (sequence ${sequence}) is proven`,
+        ...report.signers.map(
+          (signer) =>
+            `signed by ${signer.subject} (${signer.algorithm}), until ${signer.notAfter.toISOString()}`,
+        ),
+      ].join("\n"),
+    );
+  });
 }

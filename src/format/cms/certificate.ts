@@ -96,6 +96,13 @@ export function decodePemCertificates(bytes: Uint8Array): Certificate[] {
   return decodePem(bytes, certificatePem).map(decodeCertificate);
 }
 
+/** The same of a file that may also be one certificate in DER. */
+export function decodeCertificateFile(bytes: Uint8Array): Certificate[] {
+  return bytes[0] === tags.sequence
+    ? [decodeCertificate(Uint8Array.from(bytes))]
+    : decodePemCertificates(bytes);
+}
+
 const certificatePem: PemKind = {
   label: "CERTIFICATE",
   what: "a certificate",

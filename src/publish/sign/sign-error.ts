@@ -29,6 +29,8 @@ const kinds = {
   TOKEN_PIN_LOCKED: "usage",
   TOKEN_FAILED: "failed",
   SIGNATURE_UNVERIFIABLE: "refused",
+  SIGNATURE_FULL: "usage",
+  CRL_UNRELATED: "usage",
   ADDON_MISSING: "usage",
   SIGNER_OUTLIVES_ROOT: "usage",
   FILE_EXISTS: "usage",
