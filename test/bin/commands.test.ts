@@ -17,14 +17,16 @@ afterAll(() => world.remove());
 
 const LEVELS: readonly (readonly ["themis-bundle" | "themis-fetch", ...string[]])[] = [
   ["themis-bundle"],
-  ...["keygen", "build", "sign", "verify", "publish", "inspect", "keys", "delta"].map(
+  ...["keygen", "build", "sign", "crl", "verify", "publish", "inspect", "keys", "delta"].map(
     (name) => ["themis-bundle", name] as const,
   ),
   ["themis-bundle", "keys", "list"],
+  ["themis-bundle", "crl", "attach"],
   ...["create", "apply", "verify", "info"].map((name) => ["themis-bundle", "delta", name] as const),
   ["themis-fetch"],
   ...[
     "verify",
+    "verify-chain",
     "check",
     "plan",
     "download",

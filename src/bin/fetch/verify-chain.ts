@@ -42,7 +42,7 @@ export function verifyChainCommand({ say }: Tools): Command {
       .option("--time <time>", "prove it as of then, such as 2026-06-01T00:00:00Z (default: now)")
       .option(
         "--policy <oid>",
-        "an acceptable certificate policy; repeat for more (default: any)",
+        "an acceptable certificate policy; repeat for more; none means any",
         repeated,
         [],
       )
