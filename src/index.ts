@@ -38,5 +38,6 @@ export type { GeneratedPatch, GenerateRequest } from "./publish/diff/generate.ts
 export { openSigner, signManifest } from "./publish/sign/sign.ts";
 export { publishToFolder } from "./publish/upload/folder-page.ts";
 export { readTrustAnchors, type TrustAnchor } from "./trust/anchor.ts";
+export { readCrls } from "./trust/crl-file.ts";
 export { SignatureValidator } from "./trust/signature-validator.ts";
 export { type SignatureReport, verifySignature } from "./trust/verify-signature.ts";

@@ -23,6 +23,7 @@ const HINTS: Readonly<Record<string, string>> = {
   TRANSFER_DIGEST_MISMATCH: "the source or a proxy holds other bytes than were signed; nothing was changed",
   ARCHIVE_MALFORMED: "make it with themis-fetch bundle; nothing was changed",
   ARCHIVE_TRUNCATED: "copy it again, or make it again with themis-fetch bundle; nothing was changed",
+  CRL_MALFORMED: "--crl takes a certificate revocation list, PEM or DER",
   FILE_UNREADABLE: "check the name and the rights",
   ROOT_UNSAFE: "put a real folder in its place",
   STATE_CORRUPT:

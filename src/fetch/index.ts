@@ -1,5 +1,6 @@
 /** The device's part for other programs: `themis-bundle/fetch`. */
 export { readTrustAnchors, type TrustAnchor } from "../trust/anchor.ts";
+export { readCrls } from "../trust/crl-file.ts";
 export { SignatureValidator } from "../trust/signature-validator.ts";
 export type { Applied, PatchPlace } from "./apply-delta.ts";
 export {

@@ -26,6 +26,8 @@ export type CertificatePathRequest = {
   readonly requireCrl?: boolean | undefined;
   readonly purpose?: Purpose | undefined;
   readonly policies?: PolicyInputs | undefined;
+  /** Shared by the signers of one message, so that more of them do not mean more time. */
+  readonly checks?: SignatureChecks | undefined;
 };
 
 export type VerifiedPath = CertificatePath & {
@@ -36,14 +38,13 @@ export type VerifiedPath = CertificatePath & {
 
 /** @throws TrustError CHAIN_*, SIGNER_EXPIRED, SIGNER_NOT_YET_VALID, SIGNER_PURPOSE, SIGNATURE_ALGORITHM, CERTIFICATE_REVOKED, CRL_* but CRL_MALFORMED */
 export function verifyCertificatePath(request: CertificatePathRequest): VerifiedPath {
-  const { signer, intermediates, anchors, now } = request;
+  const { signer, intermediates, anchors, now, checks = new SignatureChecks() } = request;
   if (Number.isNaN(now.getTime())) throw new TypeError("now is not a time");
   const rules = {
     now,
     purpose: request.purpose ?? "codesigning",
     policies: request.policies ?? noPolicyInputs,
   };
-  const checks = new SignatureChecks();
   const refusals: TrustError[] = [];
   const search = { from: signer, intermediates, anchors, checks };
   for (const path of findPaths({ ...search, onUnusable: (error) => refusals.push(error) })) {

@@ -8,6 +8,7 @@
  * it came from: an older one, however clean and however long it claims to be good, is no way around it. A list
  * that has expired can still revoke, it can no longer vouch.
  */
+import { sha256 } from "../base/digest.ts";
 import type { Certificate } from "../format/cms/certificate.ts";
 import { keyUsages } from "../format/cms/certificate-extensions.ts";
 import type { Crl, RevokedEntry } from "../format/cms/crl.ts";
@@ -64,17 +65,12 @@ export function checkRevocation(
 function statusOf(certificate: Certificate, above: readonly Certificate[], tools: RevocationTools): Status {
   let reasons = 0;
   let unknownStatus: Status = { kind: "unknown", code: "CRL_MISSING", crl: undefined };
-  const asked = new Map<Crl, Status>();
   for (const point of pointsOf(certificate)) {
     const covering = tools.crls.filter((crl) => coveredReasons(crl, point, certificate) !== 0);
-    for (const lists of Map.groupBy(covering, ({ scope }) => scope).values()) {
-      const newest = lists.toSorted(newestFirst).find((crl) => isAuthentic(crl, above, tools));
-      if (newest === undefined) {
-        unknownStatus = { kind: "unknown", code: "CRL_INVALID", crl: lists[0] };
-        continue;
-      }
-      const status = asked.get(newest) ?? statusIn(newest, certificate, above, tools);
-      asked.set(newest, status);
+    const places = Map.groupBy(covering, (crl) => placeOf(crl, above, tools));
+    for (const [place, lists] of places) {
+      const newest = lists.toSorted(newestFirst)[0]!;
+      const status = place === NOWHERE ? forged(newest) : statusIn(newest, place, certificate, above, tools);
       if (status.kind === "revoked") return status;
       if (status.kind === "good") reasons |= coveredReasons(newest, point, certificate);
       else unknownStatus = status;
@@ -83,15 +79,48 @@ function statusOf(certificate: Certificate, above: readonly Certificate[], tools
   return reasons === ALL_REASONS ? { kind: "good" } : unknownStatus;
 }
 
+const NOWHERE = "";
+
+/**
+ * Of lists in one place the next replaces the one before: same issuer, same distribution point, and same key, because
+ * a CA that changed its key may go on with two lists, neither of which repeats the other.
+ *
+ * @returns NOWHERE for a list that nobody has signed who may (RFC 5280, 6.3.3 (f) and (g))
+ */
+function placeOf(crl: Crl, above: readonly Certificate[], tools: RevocationTools): string {
+  const others = tools.intermediates.filter((certificate) => !above.includes(certificate));
+  const signer = [...above, ...others].find((each) => {
+    if (each.subject.key !== crl.issuer.key) return false;
+    if (each.keyUsage?.has(keyUsages.crlSign) === false) return false;
+    if (!mayHaveKey(crl.authorityKeyIdentifier, each.subjectKeyIdentifier)) return false;
+    return isSigned(crl, each, tools.checks) && (above.includes(each) || tools.isTrusted(each));
+  });
+  return signer === undefined ? NOWHERE : `${sha256(signer.spki)} ${crl.scope}`;
+}
+
+function isSigned(crl: Crl, signer: Certificate, checks: SignatureChecks): boolean {
+  try {
+    return checks.isSignedBy(crl, signer);
+  } catch (error) {
+    if (error instanceof TrustError && error.code === "SIGNATURE_ALGORITHM") return false;
+    throw error;
+  }
+}
+
+function forged(crl: Crl): Status {
+  return { kind: "unknown", code: "CRL_INVALID", crl };
+}
+
 /** What one list says, together with the newest delta list for it (5.2.4). */
 function statusIn(
   crl: Crl,
+  place: string,
   certificate: Certificate,
   above: readonly Certificate[],
   tools: RevocationTools,
 ): Status {
   const deltas = tools.crls.filter((each) => isDeltaOf(each, crl)).sort(newestFirst);
-  const delta = deltas.find((each) => isAuthentic(each, above, tools));
+  const delta = deltas.find((each) => placeOf(each, above, tools) === place);
   for (const list of [crl, ...(delta === undefined ? [] : [delta])]) {
     if (list.unknownCritical.length > 0) return { kind: "unknown", code: "CRL_INVALID", crl: list };
   }
@@ -118,7 +147,7 @@ function newestFirst(a: Crl, b: Crl): number {
   return byTime !== 0 ? byTime : Number((b.number ?? 0n) - (a.number ?? 0n));
 }
 
-/** RFC 5280, 5.2.4 and 6.3.3 (c): same issuer, scope and key, and made on top of this list or an older one. */
+/** RFC 5280, 5.2.4 and 6.3.3 (c): same issuer, scope and key identifier, made on top of this list or an older one. */
 function isDeltaOf(delta: Crl, crl: Crl): boolean {
   const { baseNumber } = delta;
   if (baseNumber === undefined || delta.number === undefined || crl.number === undefined) return false;
@@ -126,26 +155,6 @@ function isDeltaOf(delta: Crl, crl: Crl): boolean {
   const [a, b] = [delta.authorityKeyIdentifier, crl.authorityKeyIdentifier];
   if (a === undefined || b === undefined ? a !== b : !equalBytes(a, b)) return false;
   return baseNumber <= crl.number && crl.number < delta.number;
-}
-
-/** RFC 5280, 6.3.3 (f) and (g). */
-function isAuthentic(crl: Crl, above: readonly Certificate[], tools: RevocationTools): boolean {
-  const others = tools.intermediates.filter((certificate) => !above.includes(certificate));
-  return [...above, ...others].some((signer) => {
-    if (signer.subject.key !== crl.issuer.key) return false;
-    if (signer.keyUsage?.has(keyUsages.crlSign) === false) return false;
-    if (!mayHaveKey(crl.authorityKeyIdentifier, signer.subjectKeyIdentifier)) return false;
-    return isSigned(crl, signer, tools.checks) && (above.includes(signer) || tools.isTrusted(signer));
-  });
-}
-
-function isSigned(crl: Crl, signer: Certificate, checks: SignatureChecks): boolean {
-  try {
-    return checks.isSignedBy(crl, signer);
-  } catch (error) {
-    if (error instanceof TrustError && error.code === "SIGNATURE_ALGORITHM") return false;
-    throw error;
-  }
 }
 
 function revoked({ subject, serial }: Certificate, { revokedAt, reason }: RevokedEntry): TrustError {

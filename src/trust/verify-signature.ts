@@ -17,6 +17,7 @@ import { decodeSignedData, type SignedData, type SignerInfo } from "../format/cm
 import type { TrustAnchor } from "./anchor.ts";
 import { verifyCertificatePath } from "./certification-path.ts";
 import { isSignatureBy } from "./signature.ts";
+import { SignatureChecks } from "./signature-checks.ts";
 import { refuseMalformed, TrustError } from "./trust-error.ts";
 
 /** The profile's bound: P-256 with one intermediate takes 1.4 KiB, so several signers and CRLs have room. */
@@ -64,8 +65,9 @@ export function verifySignature(request: SignatureRequest): SignatureReport {
   refuseLarge("MANIFEST_TOO_LARGE", "signed document", content, MAX_CONTENT_BYTES);
   refuseLarge("SIGNATURE_TOO_LARGE", "signature", signature, MAX_SIGNATURE_BYTES);
   const signed = refuseMalformed("SIGNATURE_MALFORMED", () => decodeSignedData(signature));
+  const checks = new SignatureChecks();
   return {
-    signers: signed.signers.map((signer) => verifySigner(signer, signed, request)),
+    signers: signed.signers.map((signer) => verifySigner(signer, signed, { ...request, checks })),
   };
 }
 
@@ -96,7 +98,7 @@ export function checkSignedContent({
 function verifySigner(
   signer: SignerInfo,
   signed: SignedData,
-  { content, anchors, now, crls = [], requireCrl }: SignatureRequest,
+  { content, anchors, now, crls = [], requireCrl, checks }: SignatureRequest & { checks: SignatureChecks },
 ): SignerReport {
   const certificate = signerOf(signer, signed, content);
   const { anchor, notRevoked } = verifyCertificatePath({
@@ -106,6 +108,7 @@ function verifySigner(
     now,
     crls: [...crls, ...signed.crls],
     requireCrl,
+    checks,
   });
   return {
     subject: certificate.subject.text,

@@ -28,6 +28,8 @@ describe.skipIf(!hasTool("openssl"))("revocation", () => {
   let leaf: Identity;
   /** The key of the CA, which may not sign lists in this certificate. */
   let noLists: Identity;
+  /** The CA with its next key. */
+  let renewed: Identity;
   let rootList: List;
   beforeAll(() => {
     authority = new Authority();
@@ -36,6 +38,7 @@ describe.skipIf(!hasTool("openssl"))("revocation", () => {
     leaf = authority.issue({ name: "leaf", by: ca, extensions: SIGNER });
     const extensions = ["basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign", ...KEYS];
     noLists = authority.issue({ name: "ca", by: root, extensions, keyOf: ca });
+    renewed = authority.issue({ name: "ca", by: root, extensions: CA });
     rootList = authority.list({ by: root });
   });
   afterAll(() => authority?.remove());
@@ -44,24 +47,24 @@ describe.skipIf(!hasTool("openssl"))("revocation", () => {
   const revoking = (more: Partial<ListRequest> = {}, reason = "keyCompromise"): List =>
     list({ revoked: [{ certificate: leaf, reason }], ...more });
 
-  function check(lists: readonly List[], { requireCrl = true, issuer = ca } = {}) {
+  function check(lists: readonly List[], { requireCrl = true, issuers = [ca] } = {}) {
     return verifyCertificatePath({
       signer: decodeCertificate(leaf.der),
-      intermediates: [decodeCertificate(issuer.der)],
+      intermediates: issuers.map(({ der }) => decodeCertificate(der)),
       anchors: readTrustAnchors(root.pem),
       crls: lists.map(({ der }) => decodeCrl(der)),
       requireCrl,
       now,
     });
   }
-  const secondOpinion = (lists: readonly List[], issuer: Identity): boolean =>
-    opensslAccepts({ leaf, root, untrusted: [issuer], lists, now });
+  const secondOpinion = (lists: readonly List[], issuers: readonly Identity[]): boolean =>
+    opensslAccepts({ leaf, root, untrusted: issuers, lists, now });
   const refusal = (code: string) => expect.objectContaining({ name: "TrustError", code, kind: "refused" });
 
   type Case = {
     readonly why: string;
     readonly lists: () => readonly List[];
-    readonly issuer?: () => Identity;
+    readonly issuers?: () => Identity[];
     /** Why OpenSSL thinks otherwise. */
     readonly openssl?: string;
   };
@@ -115,7 +118,7 @@ describe.skipIf(!hasTool("openssl"))("revocation", () => {
     ])("$why", ({ lists, openssl }) => {
       const all = lists();
       expect(check(all).notRevoked).toBe(true);
-      expect(secondOpinion(all, ca)).toBe(openssl === undefined);
+      expect(secondOpinion(all, [ca])).toBe(openssl === undefined);
     });
   });
 
@@ -170,7 +173,7 @@ describe.skipIf(!hasTool("openssl"))("revocation", () => {
         why: "a list by a key that may not sign lists",
         code: "CRL_INVALID",
         lists: () => [list(), rootList],
-        issuer: () => noLists,
+        issuers: () => [noLists],
       },
       {
         why: "a critical extension of the list that is unknown",
@@ -227,10 +230,20 @@ describe.skipIf(!hasTool("openssl"))("revocation", () => {
           rootList,
         ],
       },
-    ])("$why: $code", ({ lists, code, issuer = () => ca, openssl }) => {
+      {
+        why: "a signer that the list of its CA's older key revokes, beside a newer one of the new key",
+        code: "CERTIFICATE_REVOKED",
+        lists: () => [
+          revoking({ from: OLD, number: 1 }),
+          authority.list({ by: renewed, from: NEW, number: 2 }),
+          rootList,
+        ],
+        issuers: () => [ca, renewed],
+      },
+    ])("$why: $code", ({ lists, code, issuers = () => [ca], openssl }) => {
       const all = lists();
-      expect(() => check(all, { issuer: issuer() })).toThrow(refusal(code));
-      expect(secondOpinion(all, issuer())).toBe(openssl !== undefined);
+      expect(() => check(all, { issuers: issuers() })).toThrow(refusal(code));
+      expect(secondOpinion(all, issuers())).toBe(openssl !== undefined);
     });
   });
 

@@ -21,7 +21,7 @@ export type Attached = {
 };
 
 /**
- * Of lists in one place of one issuer only the newest is kept, because only that one counts.
+ * Of lists in one place of one key of an issuer only the newest is kept, because only that one counts.
  *
  * @throws SignError CRL_UNRELATED, SIGNATURE_FULL; CmsError when the signature is none
  */
@@ -67,7 +67,8 @@ function refuseUnrelated({ issuer }: Crl, { certificates }: SignedData): void {
 function newestOfEach(crls: readonly Crl[]): readonly Crl[] {
   const kept = new Map<string, Crl>();
   for (const crl of crls) {
-    const place = `${crl.scope} ${crl.baseNumber === undefined ? "complete" : "delta"}`;
+    const key = Buffer.from(crl.authorityKeyIdentifier ?? []).toString("hex");
+    const place = `${crl.scope} ${key} ${crl.baseNumber === undefined ? "complete" : "delta"}`;
     const known = kept.get(place);
     if (known === undefined || known.thisUpdate <= crl.thisUpdate) kept.set(place, crl);
   }
