@@ -57,7 +57,11 @@ describe.skipIf(!hasTool("openssl"))("a certification path", () => {
       {
         why: "a path length that is just enough",
         build: () => {
-          const one = ["basicConstraints=critical,CA:TRUE,pathlen:1", "keyUsage=critical,keyCertSign", ...KEYS];
+          const one = [
+            "basicConstraints=critical,CA:TRUE,pathlen:1",
+            "keyUsage=critical,keyCertSign",
+            ...KEYS,
+          ];
           const first = kit.authority.issue({ name: "first", by: kit.root, extensions: one });
           const second = kit.ca(first, [], "second");
           return { leaf: kit.signer(second), untrusted: [second, first] };

@@ -108,10 +108,10 @@ describe.skipIf(!hasTool("openssl"))("revocation", () => {
         ],
       },
       {
-        why: "a delta list for a later list than is there, which says nothing",
+        why: "a delta list for a later list than is there, which is not about this one",
         lists: () => [
-          list({ from: OLD, number: 1 }),
-          list({ from: NEW, number: 9, extensions: ["2.5.29.27=critical,ASN1:INTEGER:5"] }),
+          list({ from: OLD, number: 1, extensions: FRESHEST }),
+          revoking({ from: NEW, number: 9, extensions: ["2.5.29.27=critical,ASN1:INTEGER:5"] }),
           rootList,
         ],
       },
