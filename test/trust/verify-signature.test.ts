@@ -1,11 +1,14 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { decodeCrl } from "../../src/format/cms/crl.ts";
 import { readDer } from "../../src/format/cms/der.ts";
+import { attachCrls } from "../../src/publish/sign/attach-crls.ts";
 import { readTrustAnchors } from "../../src/trust/anchor.ts";
 import { SignatureValidator } from "../../src/trust/signature-validator.ts";
 import { TrustError } from "../../src/trust/trust-error.ts";
 import { verifySignature } from "../../src/trust/verify-signature.ts";
+import { Authority } from "../kit/authority.ts";
 import {
   makePki,
   type OpensslSignRequest,
@@ -374,6 +377,8 @@ describe.skipIf(!hasTool("openssl"))("verifySignature", () => {
       },
       { why: "an attribute certificate", odd: { certificates: [der(0xa2, octets(content))] } },
       { why: "33 certificates", odd: { certificates: Array.from({ length: 33 }, () => sequence()) } },
+      { why: "a revocation list that is none", odd: { crls: [sequence()] } },
+      { why: "33 revocation lists", odd: { crls: Array.from({ length: 33 }, () => sequence()) } },
       { why: "a revocation list of another format", odd: { crls: [der(0xa1, oid("1.2.3"))] } },
     ])("$why", ({ odd, code = "SIGNATURE_MALFORMED" }) => {
       expect(() => check(pki, craft(odd))).toThrow(refusal(code));
@@ -478,6 +483,26 @@ describe.skipIf(!hasTool("openssl"))("verifySignature", () => {
     it("says who signed", () => {
       const validator = new SignatureValidator({ anchors: [pki.root.pem], now: () => now });
       expect(validator.validate({ content, signature: honest }).signers).toHaveLength(1);
+    });
+
+    it("asks for revocation lists when it is told to, and takes them from files and from the signature", () => {
+      const authority = new Authority();
+      try {
+        const lists = [pki.root, pki.intermediates[0]!].map((by) => authority.list({ by }).der);
+        const required = (crls: Uint8Array[]) =>
+          new SignatureValidator({ anchors: [pki.root.pem], now: () => now, crls, requireCrl: true });
+        const attached = attachCrls(honest, lists.map(decodeCrl)).signature;
+        expect(() => required([]).validate({ content, signature: honest })).toThrow(refusal("CRL_MISSING"));
+        for (const report of [
+          required(lists).validate({ content, signature: honest }),
+          required([]).validate({ content, signature: attached }),
+        ]) {
+          expect(report.signers).toEqual([expect.objectContaining({ notRevoked: true })]);
+        }
+        expect(() => required([Buffer.from("none")])).toThrow(refusal("CRL_MALFORMED"));
+      } finally {
+        authority.remove();
+      }
     });
 
     it.each<{ why: string; anchors: () => Uint8Array[] }>([
