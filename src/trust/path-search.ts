@@ -59,7 +59,7 @@ export function* findPaths({
     }
     if (path.length + 1 >= MAX_CHAIN) return;
     for (const issuer of intermediates) {
-      if (isIssuedBy(last, issuer) && !contains(path, issuer)) yield* extend([...path, issuer]);
+      if (!contains(path, issuer) && isIssuedBy(last, issuer)) yield* extend([...path, issuer]);
     }
   }
   yield* extend([from]);

@@ -54,7 +54,10 @@ const ATTRIBUTE_END = "\u0001";
 /** A sequence of sets of type and value. @throws CmsError CERTIFICATE_MALFORMED, DER_MALFORMED */
 export function readName(element: DerElement): Name {
   expectTag(element, tags.sequence, "a name");
-  return makeName(element.bytes, element.children.map(readRelativeName));
+  const relativeNames = element.children.map((set) =>
+    readRelativeName(expectTag(set, tags.set, "a part of a name")),
+  );
+  return makeName(element.bytes, relativeNames);
 }
 
 /** A full name from an issuer's and the relative name that a distribution point adds to it (4.2.1.13). */
@@ -70,9 +73,8 @@ export function extendName(base: Name, relative: DerElement): Name {
   };
 }
 
-/** Takes the content of a SET of attributes, whatever its tag. */
+/** A SET of attributes, under its own tag or an implicit one. */
 function readRelativeName(set: DerElement): readonly Attribute[] {
-  if (set.tag !== 0xa1) expectTag(set, tags.set, "a part of a name");
   if (set.children.length === 0) throw malformed("a part of a name is empty");
   return set.children.map((element) => {
     const fields = new DerFields(element, "a part of a name");

@@ -37,6 +37,16 @@ describe("names are the same", () => {
   });
 });
 
+it.each([
+  { why: "a part that is no SET", name: sequence(der(0xa1, attribute(utf8("x")))) },
+  { why: "an empty part", name: sequence(set()) },
+  { why: "an attribute of three", name: sequence(set(sequence(oid(CN), utf8("x"), utf8("y")))) },
+])("a name with $why is refused", ({ name }) => {
+  expect(() => readName(readDer(name))).toThrow(
+    expect.objectContaining({ name: "CmsError", kind: "refused" }),
+  );
+});
+
 describe("names differ", () => {
   it.each([
     { why: "by a letter", a: one(utf8("Good CA")), b: one(utf8("Good CB")) },
