@@ -2,32 +2,36 @@ import type { Command } from "commander";
 import { ThemisError } from "../../base/error.ts";
 import type { DeltaChoice } from "../../fetch/offline/choose-assets.ts";
 import { makeOfflineBundle, type OfflineBundle } from "../../fetch/offline/make-bundle.ts";
+import { type CrlOptions, loadCrls, withCrlOptions } from "../crl-options.ts";
 import { command, type Tools } from "../program.ts";
 import { loadTrustAnchors } from "../trust-anchors.ts";
 import { size } from "../units.ts";
 import { SOURCE, type TransferOptions, transferOf, withTransferOptions } from "./place-options.ts";
 
-type Options = TransferOptions & {
-  readonly source: string;
-  readonly trustAnchor: string;
-  readonly out: string;
-  readonly version: string;
-  readonly from: readonly string[];
-  readonly deltas: boolean;
-};
+type Options = TransferOptions &
+  CrlOptions & {
+    readonly source: string;
+    readonly trustAnchor: string;
+    readonly out: string;
+    readonly version: string;
+    readonly from: readonly string[];
+    readonly deltas: boolean;
+  };
 
 export function bundleCommand({ say, signal }: Tools): Command {
   return withTransferOptions(
-    command("bundle", "prove a release and put it into one file, for devices that no network reaches", [
-      "themis-fetch bundle --source https://example.org/app --trust-anchor root.pem --out app.tar",
-      "themis-fetch update --offline app.tar --root /opt/app --trust-anchor root.pem",
-    ])
-      .requiredOption("--source <place>", SOURCE)
-      .requiredOption("--trust-anchor <file>", "the pinned certificate, PEM")
-      .requiredOption("--out <file>", "the tar file to make; one that is there is replaced at the end")
-      .option("--version <version>", "this release and no other", "")
-      .option("--from <version...>", "deltas from these older versions only (default: from all)", [])
-      .option("--no-deltas", "whole files only"),
+    withCrlOptions(
+      command("bundle", "prove a release and put it into one file, for devices that no network reaches", [
+        "themis-fetch bundle --source https://example.org/app --trust-anchor root.pem --out app.tar",
+        "themis-fetch update --offline app.tar --root /opt/app --trust-anchor root.pem",
+      ])
+        .requiredOption("--source <place>", SOURCE)
+        .requiredOption("--trust-anchor <file>", "the pinned certificate, PEM")
+        .requiredOption("--out <file>", "the tar file to make; one that is there is replaced at the end")
+        .option("--version <version>", "this release and no other", "")
+        .option("--from <version...>", "deltas from these older versions only (default: from all)", [])
+        .option("--no-deltas", "whole files only"),
+    ),
   ).action(async (options: Options) => {
     const { source, mirror: mirrors, version, out: output } = options;
     const made = await makeOfflineBundle(
@@ -39,7 +43,10 @@ export function bundleCommand({ say, signal }: Tools): Command {
         signal,
         ...(await transferOf(options)),
         deltas: deltaChoice(options),
-        inputs: [options.trustAnchor, options.ca, options.tokenFile].filter((path) => path !== undefined),
+        ...(await loadCrls(options)),
+        inputs: [options.trustAnchor, options.ca, options.tokenFile, ...options.crl].filter(
+          (path) => path !== undefined,
+        ),
         anchors: await loadTrustAnchors(options.trustAnchor),
       },
       {

@@ -12,6 +12,7 @@ import { dirname, join, resolve } from "node:path";
 import { checkOutput, isSameFile, syncFolder } from "../../base/atomic-file.ts";
 import { sha256OfFile } from "../../base/digest.ts";
 import { ThemisError } from "../../base/error.ts";
+import type { Crl } from "../../format/cms/crl.ts";
 import { type ArchiveLayout, layOutArchive, type Member } from "../../format/pack/archive-index.ts";
 import { BLOCK_BYTES, END_OF_ARCHIVE, encodeMemberHeader, memberPadding } from "../../format/pack/ustar.ts";
 import type { TrustAnchor } from "../../trust/anchor.ts";
@@ -28,6 +29,10 @@ import { withWorkFolder, workFolderOf } from "./work-folder.ts";
 
 export type OfflineBundleRequest = Places & {
   readonly anchors: readonly TrustAnchor[];
+  /** Revocation lists besides those in the signature. */
+  readonly crls?: readonly Crl[] | undefined;
+  /** Refuse what no fresh list vouches for; default false. */
+  readonly requireCrl?: boolean | undefined;
   /** "" for the offered release. */
   readonly version: string;
   readonly deltas: DeltaChoice;
@@ -69,10 +74,10 @@ export async function makeOfflineBundle(
   const output = resolve(request.output);
   checkOutput(output);
   return withSources(request, tools, async (sources) => {
-    const { anchors, version, signal } = request;
+    const { anchors, crls, requireCrl, version, signal } = request;
     const now = tools.now();
     const fresh = { trusted: NOTHING_TRUSTED, kept: undefined };
-    const release = await discover({ sources, anchors, version, ...fresh, now, signal });
+    const release = await discover({ sources, anchors, crls, requireCrl, version, ...fresh, now, signal });
     const assets = await chooseAssets(release, request.deltas, signal);
     const layout = layOutArchive([
       ...assets.documents.map(({ name, bytes }) => ({ name, size: bytes.length })),
