@@ -1,6 +1,6 @@
 /** SHA-256 (FIPS 180-4) of bytes, files and what streams by, always as 64 lower-case hex digits. */
 import { createHash } from "node:crypto";
-import { open } from "node:fs/promises";
+import { openRegularFile } from "./input-file.ts";
 
 /** Large enough that the hash, not the system call, is the cost. */
 const READ_BYTES = 1 << 18;
@@ -9,10 +9,10 @@ export function sha256(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
 
-/** One buffer is read into again and again: a stream of new ones would stay in memory until they are collected. */
+/** Of a regular file; a FIFO in its place would be waited for. One buffer is read into again and again: a stream of new ones would stay in memory until they are collected. */
 export async function sha256OfFile(path: string, signal?: AbortSignal): Promise<string> {
   const hash = createHash("sha256");
-  const file = await open(path, "r");
+  const { file } = await openRegularFile(path);
   try {
     const buffer = new Uint8Array(READ_BYTES);
     for (;;) {

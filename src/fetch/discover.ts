@@ -13,6 +13,7 @@ import { type TrustedState, type VerifiedRelease, verifyRelease } from "../trust
 import type { SignatureReport } from "../trust/verify-signature.ts";
 import { FetchError } from "./fetch-error.ts";
 import { type KeptRelease, MANIFEST, type ReleaseDocuments, readRelease, SIGNATURE } from "./read-release.ts";
+import { eitherFolder } from "./transfer/either-folder.ts";
 import type { Source } from "./transfer/source.ts";
 
 export type DiscoverRequest = {
@@ -50,10 +51,11 @@ export async function discover(request: DiscoverRequest): Promise<Discovered> {
   // Mirrors hold it under the same name; where a tag names it for good, it is read there.
   const places = [asked, ...request.sources.filter((other) => other !== asked)];
   const sources = places.map((place) => {
-    const alike = place.foldersOf(request.version).includes(folder)
-      ? folder
-      : place.foldersOf(manifest.version)[0]!;
-    return below(place, place.folderOfTag(manifest.tag_name) ?? alike);
+    const tagged = place.folderOfTag(manifest.tag_name);
+    if (tagged !== undefined) return below(place, tagged);
+    if (place === asked) return below(place, folder);
+    const alike = place.foldersOf(request.version).filter((each) => each === folder);
+    return eitherFolder(place, [...new Set([...place.foldersOf(manifest.version), ...alike])]);
   });
   const { signature, etag, bytesFetched } = documents;
   return {

@@ -10,7 +10,7 @@ import { parseContentRange } from "./transfer/content-range.ts";
 import { GITHUB_FOLDERS, isGitHub } from "./transfer/github-page.ts";
 import type { HttpAnswer, HttpClient } from "./transfer/http-client.ts";
 import { type GitHubAccess, httpPlace, tokenOf } from "./transfer/open-source.ts";
-import { statusError } from "./transfer/source.ts";
+import { quotedPlace, statusError } from "./transfer/source.ts";
 
 export type Finding = {
   readonly question: string;
@@ -72,7 +72,7 @@ export async function examine(request: DoctorRequest): Promise<Finding[]> {
 function plainPlace(client: HttpClient, { source, signal, environment }: DoctorRequest): Place {
   const place = httpPlace(source, environment ?? process.env);
   if (!place) {
-    throw new FetchError("SOURCE_INVALID", `${JSON.stringify(source)} is not reached by HTTP`, {
+    throw new FetchError("SOURCE_INVALID", `${quotedPlace(source)} is not reached by HTTP`, {
       hint: "a folder needs no doctor: every part of its files can be read",
     });
   }

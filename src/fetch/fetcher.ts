@@ -47,7 +47,7 @@ export class Fetcher {
       await this.blobs(plan.blobs);
     } catch (error) {
       if (!(error instanceof PackUnusable)) throw error;
-      const without = withoutPack(plan, error.asset);
+      const without = withoutPack(plan, error.asset, this.#prepared.release.manifest.packs);
       // The pack of a whole target: there is nothing left to fall back to.
       if (without.paths.length === 0) throw error;
       await this.everything(without.plan);

@@ -1,10 +1,11 @@
 /** What an update will do, decided beforehand as data: the dry run prints it and the real run obeys it. */
 import type { Blob } from "../format/manifest/blob.ts";
 import type { Delta, RemovedFile } from "../format/manifest/delta-manifest.ts";
-import type { Manifest, Target, TargetType } from "../format/manifest/manifest.ts";
+import type { Manifest, Pack, Target, TargetType } from "../format/manifest/manifest.ts";
 import type { EntryRecord } from "../format/record/restore-point.ts";
 import type { Verified } from "../trust/verified.ts";
 import { type FoundDelta, findDelta } from "./find-delta.ts";
+import { transferBytes } from "./transfer/pieces.ts";
 
 export type PlanStep =
   | { readonly kind: "keep"; readonly target: Target }
@@ -22,8 +23,9 @@ export type Plan = {
   readonly steps: readonly PlanStep[];
   /** Files of an older release that somebody changed: they stay. */
   readonly kept: readonly string[];
-  /** Programs first, then libraries, then the rest; exact bytes, a transfer fetches whole pieces around them. */
+  /** Programs first, then libraries, then the rest. */
   readonly blobs: readonly Blob[];
+  /** Whole pieces around the blobs, at the most. */
   readonly bytesToFetch: number;
   /** What the same update would fetch without deltas. */
   readonly bytesFull: number;
@@ -57,13 +59,14 @@ export function planUpdate(request: PlanRequest): Plan {
     ...removals,
     ...request.wanted.files.map((target) => planTarget(target, request.found.get(target.path), find, places)),
   ];
-  return { ...costOf(steps), steps, kept };
+  return { ...costOf(steps, request.wanted.packs), steps, kept };
 }
 
 /** The same plan without the patches that lie in one pack, and the paths that go whole for it. */
 export function withoutPack(
   plan: Plan,
   asset: string,
+  packs: readonly Pack[],
 ): { readonly plan: Plan; readonly paths: readonly string[] } {
   const paths: string[] = [];
   const steps = plan.steps.map((step): PlanStep => {
@@ -71,22 +74,27 @@ export function withoutPack(
     paths.push(step.target.path);
     return { kind: "download", target: step.target, why: `${asset} cannot be used` };
   });
-  return { plan: { ...costOf(steps), steps, kept: plan.kept }, paths };
+  return { plan: { ...costOf(steps, packs), steps, kept: plan.kept }, paths };
 }
 
 /** What is fetched early, the last one first: a cut transfer has then what is hardest to do without. */
 const FIRST: readonly TargetType[] = ["library", "executable"];
 
-function costOf(steps: readonly PlanStep[]): Pick<Plan, "blobs" | "bytesToFetch" | "bytesFull"> {
+function costOf(
+  steps: readonly PlanStep[],
+  packs: readonly Pack[],
+): Pick<Plan, "blobs" | "bytesToFetch" | "bytesFull"> {
   const fetched = steps.flatMap((step) => {
     if (step.kind !== "patch" && step.kind !== "download") return [];
     const { blob: whole, type } = step.target;
     return [{ blob: step.kind === "patch" ? step.delta.blob : whole, whole, rank: FIRST.indexOf(type) }];
   });
+  const blobs = fetched.toSorted((a, b) => b.rank - a.rank).map(({ blob }) => blob);
+  const wholes = fetched.map(({ whole }) => whole);
   return {
-    blobs: fetched.toSorted((a, b) => b.rank - a.rank).map(({ blob }) => blob),
-    bytesToFetch: fetched.reduce((sum, { blob }) => sum + blob.length, 0),
-    bytesFull: fetched.reduce((sum, { whole }) => sum + whole.length, 0),
+    blobs,
+    bytesToFetch: transferBytes(packs, blobs),
+    bytesFull: transferBytes(packs, wholes),
   };
 }
 

@@ -57,7 +57,7 @@ export async function readRelease(source: Source, reading: Reading): Promise<Rel
     const signature = await source.readAll(SIGNATURE, MAX_SIGNATURE_BYTES, { signal, known, fresh });
     if (signature === "absent") return "absent";
     if (signature === "unchanged") {
-      if (kept) return { ...kept, kind: "unchanged", bytesFetched };
+      if (kept && known !== "") return { ...kept, kind: "unchanged", bytesFetched };
       throw new FetchError("SOURCE_STATUS", `${source.name} answered 304 and was not asked for that`);
     }
     bytesFetched += signature.bytes.length;
@@ -103,6 +103,9 @@ async function readManifest(
   return { manifest, isSigned: isSigned(manifest), bytesFetched: bytesFetched + manifest.length };
 }
 
+/** Nobody waits longer for what nobody needs. */
+const PATCH_MS = 20_000;
+
 /** A patch that is missing, wrong or hostile costs its own bytes. @throws the signal's reason, the source's errors */
 async function readPatched(
   source: Source,
@@ -111,14 +114,17 @@ async function readPatched(
 ): Promise<{ readonly manifest?: Uint8Array; readonly bytesFetched: number }> {
   if (kept.length < LEAST_PATCHED_BYTES) return { bytesFetched: 0 };
   let bytesFetched = 0;
+  const hurry = AbortSignal.timeout(PATCH_MS);
+  const either = signal ? AbortSignal.any([signal, hurry]) : hurry;
   try {
-    const patch = await source.readAll(manifestPatchName(kept), MAX_MANIFEST_PATCH_BYTES, { signal });
+    const asking = { signal: either, attempts: 1 };
+    const patch = await source.readAll(manifestPatchName(kept), MAX_MANIFEST_PATCH_BYTES, asking);
     if (typeof patch === "string") return { bytesFetched };
     bytesFetched = patch.bytes.length;
     return { manifest: await applyManifestPatch(kept, patch.bytes), bytesFetched };
   } catch (error) {
     signal?.throwIfAborted();
-    if (!(error instanceof ThemisError)) throw error;
+    if (!(error instanceof ThemisError) && !hurry.aborted) throw error;
     return { bytesFetched };
   }
 }

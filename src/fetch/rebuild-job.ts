@@ -4,12 +4,13 @@
  * A job is plain data, so any thread can carry it out; all of it streams, and what does not have the digest of
  * the manifest is gone when this throws.
  */
-import { createReadStream } from "node:fs";
-import type { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { constants, createZstdDecompress } from "node:zlib";
 import { systemCode } from "../base/error.ts";
+import { InputError, openRegularFile } from "../base/input-file.ts";
 import type { Delta } from "../format/manifest/delta-manifest.ts";
 import { isUnreadable, mismatch, type PatchPlace, patchInto } from "./apply-delta.ts";
+import { FetchError } from "./fetch-error.ts";
 import { writeProven } from "./write-proven.ts";
 
 export type RebuildJob = {
@@ -54,7 +55,7 @@ export async function carryOut(job: RebuildJob, signal?: AbortSignal): Promise<v
     case "whole": {
       const { pack, offset, length, encoding } = from;
       if (length === 0) return write(job, new Uint8Array(), "of the whole target", signal);
-      const stored = createReadStream(pack, { start: offset, end: offset + length - 1 });
+      const stored = partOfPack(pack, offset, length);
       const content = encoding === "zstd" ? decompressed(stored, path) : stored;
       return write(job, content, "of the whole target", signal);
     }
@@ -72,25 +73,39 @@ async function write(
   await writeProven(outPath, content, promised, { otherwise, signal });
 }
 
+/** Opened when it is read, so that whoever reads hears of what fails. @throws FetchError PARTS_LOST */
+async function* partOfPack(path: string, offset: number, length: number): AsyncGenerator<Uint8Array> {
+  const { file } = await openRegularFile(path).catch((cause: unknown) => {
+    if (!isUnreadable(cause) && !(cause instanceof InputError)) throw cause;
+    throw new FetchError("PARTS_LOST", `what was fetched cannot be read any more: ${path}`, {
+      cause,
+      hint: "let nothing but themis-fetch into .themis, and run it again",
+    });
+  });
+  yield* file.createReadStream({ start: offset, end: offset + length - 1 });
+}
+
 async function* copied({ sourcePath, from }: Copy, path: string): AsyncGenerator<Uint8Array> {
   try {
-    yield* createReadStream(sourcePath);
+    const { file } = await openRegularFile(sourcePath);
+    yield* file.createReadStream();
   } catch (cause) {
     if (!isUnreadable(cause)) throw cause;
     throw mismatch(path, `from ${from}, which cannot be read any more (${systemCode(cause)})`);
   }
 }
 
-async function* decompressed(stored: Readable, path: string): AsyncGenerator<Uint8Array> {
+async function* decompressed(stored: AsyncIterable<Uint8Array>, path: string): AsyncGenerator<Uint8Array> {
   const frame = createZstdDecompress({ params: { [constants.ZSTD_d_windowLogMax]: MAX_WINDOW_LOG } });
-  stored.on("error", (error) => frame.destroy(error)).pipe(frame);
+  const feeding = pipeline(stored, frame);
+  // Whoever reads the frame hears of it.
+  feeding.catch(() => {});
   try {
     yield* frame as AsyncIterable<Uint8Array>;
   } catch (cause) {
     if (!systemCode(cause)?.startsWith("ZSTD_") && systemCode(cause) !== "Z_BUF_ERROR") throw cause;
     throw mismatch(path, "of the whole target: it cannot be decompressed");
   } finally {
-    stored.destroy();
     frame.destroy();
   }
 }

@@ -39,7 +39,7 @@ async function failureOf(job: RebuildJob): Promise<RebuildAnswer["failure"]> {
       const { code, kind, area, message, facts, hint } = error;
       return { name: "themis", code, kind, area, message, facts, hint };
     }
-    const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    const message = error instanceof Error ? error.message : String(error);
     return { name: "system", code: systemCode(error), message };
   }
 }

@@ -24,7 +24,6 @@ import { discoverFor, type Prepared, prepare, withSources } from "./prepare.ts";
 import { type FellBack, rebuild, type StagedFile } from "./rebuild.ts";
 import { DeviceState, type RestorePointRecord } from "./state.ts";
 import { affectedPaths, type FileOutcome, outcomes, recordOf, switchSteps } from "./switch-steps.ts";
-import { transferBytes } from "./transfer/pieces.ts";
 import type { Source } from "./transfer/source.ts";
 import { removeOtherParts, TransferRecord } from "./transfer-record.ts";
 import type { UpdateRequest, UpdateTools } from "./update-request.ts";
@@ -70,7 +69,7 @@ export async function planOnly(request: UpdateRequest, tools: UpdateTools): Prom
         product: manifest.product,
         signers: report.signers,
         plan,
-        bytesToFetch: transferBytes(manifest.packs, plan.blobs),
+        bytesToFetch: plan.bytesToFetch,
         upToDate: changesNothing(plan),
       };
     });

@@ -125,6 +125,20 @@ it("stops the transfer as soon as a file cannot be made, and says which", async 
   expect(readFileSync(partPath(at("transfer"), never.pack)).equals(noise(1000, 6))).toBe(true);
 });
 
+it.each([1000, 8 * MIB])(
+  "says that what was fetched is gone, when somebody removed it: files of %d bytes",
+  async (bytes) => {
+    const places = Array.from({ length: 6 }, (_, i) => place(`lost-${bytes}-${i}`, noise(bytes, i + 20)));
+    const bring: RebuildRequest["bring"] = async (_, { arrived }) => {
+      for (const { pack } of places) {
+        rmSync(partPath(at("transfer"), pack));
+        for (let piece = 0; piece < pack.pieces.length; piece++) arrived!(pack, piece);
+      }
+    };
+    await expect(rebuild(request(places, { bring }))).rejects.toMatchObject({ code: "PARTS_LOST" });
+  },
+);
+
 it.each(["a small one", "a large one"])(
   "ends with the signal's reason, whatever is under way: %s",
   async (size) => {

@@ -1,8 +1,7 @@
 /** A bundle or release page in a folder of this machine. */
-import { createReadStream } from "node:fs";
-import { open, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { systemCode } from "../../base/error.ts";
+import { openRegularFile } from "../../base/input-file.ts";
 import { FetchError } from "../fetch-error.ts";
 import { otherAsset, PAGE_FOLDERS, type Source, statusError, tooLong } from "./source.ts";
 
@@ -18,10 +17,9 @@ export function folderSource(folder: string): Source {
     close: async () => {},
     readAll: async (asset, maxBytes) => {
       try {
-        const { size } = await stat(join(folder, asset));
-        if (size > maxBytes) throw tooLong(asset, maxBytes);
-        const file = await open(join(folder, asset));
+        const { file, size } = await openRegularFile(join(folder, asset));
         try {
+          if (size > maxBytes) throw tooLong(asset, maxBytes);
           const bytes = Buffer.alloc(size);
           const { bytesRead } = await file.read(bytes, 0, size, 0);
           return { bytes: bytes.subarray(0, bytesRead), etag: "" };
@@ -35,10 +33,13 @@ export function folderSource(folder: string): Source {
     readRange: async function* (asset, { start, end, total }, { signal } = {}) {
       const path = join(folder, asset);
       try {
-        const { size } = await stat(path);
-        if (size !== total) throw otherAsset(path, size, total);
+        const { file, size } = await openRegularFile(path);
+        if (size !== total) {
+          await file.close();
+          throw otherAsset(path, size, total);
+        }
         const reading = { start, end: end - 1, highWaterMark: READ_BYTES, ...(signal && { signal }) };
-        yield* createReadStream(path, reading);
+        yield* file.createReadStream(reading);
       } catch (error) {
         if (absentOrThrow(error, path) === "absent") throw statusError(path, 404);
       }

@@ -9,7 +9,7 @@
  * else is read below the tag that the proven manifest names. GITHUB_SERVER_URL names another server (GHES).
  */
 import { FetchError } from "../fetch-error.ts";
-import type { PAGE_FOLDERS } from "./source.ts";
+import { type PAGE_FOLDERS, quotedPlace } from "./source.ts";
 
 const SERVER = "https://github.com";
 /** What GitHub allows in the names of owners and repositories. */
@@ -23,7 +23,7 @@ export function isGitHub(location: string): boolean {
 export function githubRepository(location: string): string {
   const [, path, repository] = REPOSITORY.exec(location) ?? [];
   if (path === undefined || repository === undefined || /^\.+$/.test(repository)) {
-    throw new FetchError("SOURCE_INVALID", `${JSON.stringify(location)} is not github:OWNER/REPO`);
+    throw new FetchError("SOURCE_INVALID", `${quotedPlace(location)} is not github:OWNER/REPO`);
   }
   return path;
 }

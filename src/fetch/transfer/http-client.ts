@@ -49,16 +49,15 @@ export class HttpClient {
   readonly limits: HttpLimits;
   readonly #dispatcher: Dispatcher;
 
-  /** @throws FetchError CA_UNREADABLE */
+  /** @throws FetchError CA_UNREADABLE, PROXY_INVALID */
   constructor({ connections, caFile, limits = HTTP_LIMITS, environment = process.env }: HttpClientOptions) {
     this.limits = limits;
     const ca = caFile === undefined ? {} : { ca: [...rootCertificates, ...readCertificates(caFile)] };
     const connect = { timeout: limits.connectMs, ...ca };
-    const proxy = (name: string): string => environment[name.toLowerCase()] || environment[name] || "";
     this.#dispatcher = new EnvHttpProxyAgent({
-      httpProxy: proxy("HTTP_PROXY"),
-      httpsProxy: proxy("HTTPS_PROXY"),
-      noProxy: proxy("NO_PROXY"),
+      httpProxy: proxyOf("HTTP_PROXY", environment),
+      httpsProxy: proxyOf("HTTPS_PROXY", environment),
+      noProxy: variableOf("NO_PROXY", environment).value,
       connections,
       connect,
       requestTls: connect,
@@ -255,4 +254,35 @@ function reason(error: unknown): string {
 /** Without credentials and query: a signed query string is a credential too. */
 export function plainUrl(url: URL): string {
   return `${url.protocol}//${url.host}${url.pathname}`;
+}
+
+/** In lower case first, as curl and Node read them. */
+function variableOf(
+  name: string,
+  environment: NodeJS.ProcessEnv,
+): { readonly name: string; readonly value: string } {
+  const lower = name.toLowerCase();
+  return environment[lower]
+    ? { name: lower, value: environment[lower] }
+    : { name, value: environment[name] ?? "" };
+}
+
+/** @throws FetchError PROXY_INVALID, which names the variable and does not show it: a password may stand in it */
+function proxyOf(variable: string, environment: NodeJS.ProcessEnv): string {
+  const { name, value } = variableOf(variable, environment);
+  if (value === "" || isProxy(value)) return value;
+  throw new FetchError("PROXY_INVALID", `the proxy in ${name} is not an http(s) URL`, {
+    hint: "such as http://proxy.example.org:3128; what is not plain in its name or password is written as %XX",
+  });
+}
+
+function isProxy(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, username, password } = new URL(text);
+  try {
+    decodeURIComponent(username + password);
+  } catch {
+    return false;
+  }
+  return protocol === "http:" || protocol === "https:";
 }

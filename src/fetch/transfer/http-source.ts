@@ -147,7 +147,7 @@ export function httpSource(options: HttpSourceOptions): Source {
           const answer = await ask(asset, own, known === "" ? {} : { "if-none-match": known }, asking);
           return await readDocument(answer, asset, maxBytes, refusals);
         } catch (error) {
-          if (!isWorthRepeating(error) || attempt + 1 >= DOCUMENT_ATTEMPTS) throw error;
+          if (!isWorthRepeating(error) || attempt + 1 >= (asking.attempts ?? DOCUMENT_ATTEMPTS)) throw error;
           await rest(error, attempt, asking.signal);
         }
       }

@@ -6,7 +6,7 @@ import { folderSource } from "./folder-source.ts";
 import { GITHUB_FOLDERS, githubReleases, isGitHub } from "./github-page.ts";
 import type { HttpClientOptions } from "./http-client.ts";
 import type { HttpSourceOptions } from "./http-source.ts";
-import { PAGE_FOLDERS, type Source } from "./source.ts";
+import { PAGE_FOLDERS, quotedPlace, type Source } from "./source.ts";
 
 /** How a repository on GitHub is reached. */
 export type GitHubAccess = {
@@ -26,13 +26,18 @@ export type HttpPlace = Required<Pick<HttpSourceOptions, "base" | "credentials" 
 
 /** @throws FetchError SOURCE_INVALID, CA_UNREADABLE, TOKEN_INVALID */
 export async function openSource(location: string, options: SourceOptions): Promise<Source> {
+  if (location.trim() === "") {
+    throw new FetchError("SOURCE_INVALID", "the source is empty", {
+      hint: "name a folder, an http(s) URL or github:OWNER/REPO; a variable of a script may not be set",
+    });
+  }
   if (isGitHub(location)) return openGitHub(location, options);
   const place = httpPlace(location, options.environment ?? process.env);
   if (place) return openHttp(place, options);
   if (/^[a-z][a-z0-9+.-]+:/i.test(location) && !location.startsWith("file:")) {
     throw new FetchError(
       "SOURCE_INVALID",
-      `the source ${JSON.stringify(location)} is neither a folder nor an http(s) URL nor github:OWNER/REPO`,
+      `the source ${quotedPlace(location)} is neither a folder nor an http(s) URL nor github:OWNER/REPO`,
     );
   }
   const folder = location.replace(/^file:(\/\/)?/, "");
@@ -50,7 +55,7 @@ export function httpPlace(location: string, environment: NodeJS.ProcessEnv): Htt
   }
   if (!/^https?:\/\//i.test(location)) return undefined;
   if (!URL.canParse(location))
-    throw new FetchError("SOURCE_INVALID", `${JSON.stringify(location)} is not a URL`);
+    throw new FetchError("SOURCE_INVALID", `${quotedPlace(location)} is not a URL`, { hint: LOOK_AT_URL });
   const base = new URL(location);
   const credentials = basicAuthorization(base);
   base.username = "";
@@ -92,9 +97,22 @@ export function tokenOf(
   return github?.token ?? AccessToken.fromEnvironment(environment);
 }
 
-/** RFC 7617. As a header it stays with its origin; in a URL it would end up in messages. */
-function basicAuthorization({ username, password }: URL): Readonly<Record<string, string>> {
+const LOOK_AT_URL = "look at its host and port, and write what is not plain in a name or password as %XX";
+
+/** RFC 7617. As a header it stays with its origin; in a URL it would end up in messages. @throws FetchError SOURCE_INVALID */
+function basicAuthorization({ username, password, host }: URL): Readonly<Record<string, string>> {
   if (username === "" && password === "") return {};
-  const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  let pair: string;
+  try {
+    pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  } catch {
+    throw new FetchError(
+      "SOURCE_INVALID",
+      `the name or the password for ${host} holds a % that escapes nothing`,
+      {
+        hint: "write % as %25",
+      },
+    );
+  }
   return { authorization: `Basic ${Buffer.from(pair).toString("base64")}` };
 }

@@ -20,6 +20,8 @@ export type Asking = {
   readonly signal?: AbortSignal | undefined;
   /** What came before was wrong: caches on the way are passed by. */
   readonly fresh?: boolean;
+  /** How often a document is asked for in all, when that may help; default: as often as the source finds right. */
+  readonly attempts?: number;
 };
 
 export type Document = {
@@ -57,6 +59,11 @@ export const PAGE_FOLDERS: Pick<Source, "foldersOf" | "folderOfTag"> = {
   foldersOf: (version) => (version === "" ? ["", "latest"] : [encodeURIComponent(version), ""]),
   folderOfTag: () => undefined,
 };
+
+/** What somebody named, for a message: quoted, and without a name and a password that may stand in it. */
+export function quotedPlace(location: string): string {
+  return JSON.stringify(location.replace(/^([a-z][a-z0-9+.-]*:\/*).*@/is, "$1***@"));
+}
 
 export function otherAsset(where: string, size: number, total: number): FetchError {
   return new FetchError("ASSET_SIZE", `${where} has ${size} bytes, the manifest says ${total}`, {

@@ -104,25 +104,28 @@ export function decodeMemberHeader(block: Uint8Array): MemberHeader {
   const type = read("type");
   const isTop = name === "./" || name === ".";
   if (type === "5" && isTop) return { kind: "top" };
+  if (HEADERS_OF_OTHERS.has(type)) throw otherType(quoted, type);
   if (name.replace(/^\.\//, "").includes("/") || beforeNul(read("prefix")) !== "") {
     throw malformed(`${quoted} lies in a folder, and the assets of a bundle lie at the top`, {
       hint: "pack what is in the folder, not the folder: tar cf BUNDLE.tar -C FOLDER .",
     });
   }
-  if (type !== "0" && type !== "\u0000") {
-    throw malformed(
-      `${quoted} is ${OTHER_TYPES[type] ?? "of a type that is not known"}, not a regular file`,
-      {
-        hint: "an offline bundle holds regular files only: tar --format=ustar -cf BUNDLE.tar -C FOLDER .",
-      },
-    );
-  }
+  if (type !== "0" && type !== "\u0000") throw otherType(quoted, type);
   const asset = name.replace(/^\.\//, "");
   if (!new RegExp(ASSET_NAME).test(asset)) throw malformed(`${quoted} is not the name of an asset`);
   const size = parseOctal(read("size"));
   if (size === undefined) throw malformed(`the size of ${quoted} is not an octal number`);
   if (size > MAX_ASSET_BYTES) throw malformed(`${quoted} has ${size} bytes, more than an asset may have`);
   return { kind: "file", name: asset, size };
+}
+
+/** Members that only say something of the next one, under names that nobody chose. */
+const HEADERS_OF_OTHERS = new Set(["x", "g", "K", "L"]);
+
+function otherType(quoted: string, type: string): ArchiveError {
+  return malformed(`${quoted} is ${OTHER_TYPES[type] ?? "of a type that is not known"}, not a regular file`, {
+    hint: "an offline bundle holds regular files only: tar --format=ustar -cf BUNDLE.tar -C FOLDER .",
+  });
 }
 
 /** Digits, a space and a NUL as long as the digits leave room for both. */
