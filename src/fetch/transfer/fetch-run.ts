@@ -32,7 +32,7 @@ type Proof = { readonly piece: number; readonly outcome: "right" | "wrong"; read
 /**
  * Every piece that came is on the disk, or known to be wrong, when this ends.
  *
- * @param content from the start of the run on
+ * @param content from the start of the run on; its chunks are used up, see Source.readRange
  * @throws what the disk says; what the network says is in the outcome
  */
 export async function fetchRun(
@@ -98,10 +98,20 @@ async function* gather(
         piece++;
       }
       await rateLimit?.paid(bytes.length, signal);
+      giveBack(bytes);
     }
   } finally {
     if (slot) pool.release(slot);
   }
+}
+
+/**
+ * Memory that was read goes back at once. Node makes a new buffer for each read of a socket, and whoever waits
+ * for the garbage collector holds some hundred MiB of them: it sees small objects, not what they stand for.
+ * What is a view of a larger buffer is left to it.
+ */
+function giveBack({ buffer, byteLength }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0);
 }
 
 /** Never rejects: many are under way when the first one fails. */

@@ -42,7 +42,10 @@ export type Source = {
     maxBytes: number,
     asking?: Asking & { readonly known?: string },
   ) => Promise<Document | "absent" | "unchanged">;
-  /** Bytes from the start of the range on. May stop early, never goes on longer. */
+  /**
+   * Bytes from the start of the range on. May stop early, never goes on longer.
+   * A chunk that is a whole ArrayBuffer belongs to the reader, who gives its memory back.
+   */
   readonly readRange: (asset: string, range: ByteRange, asking?: Asking) => AsyncIterable<Uint8Array>;
   /** False once a range was answered with the whole: to ask for parts would bring the whole each time. */
   readonly hasRanges: (asset: string) => boolean;
