@@ -12,12 +12,13 @@ export const LOCK_FILE = "lock.db";
 
 /** @throws FetchError ALREADY_IN_PROGRESS, STATE_CORRUPT */
 export function takeLock(folder: string, what = "update of this root"): { release: () => void } {
-  const database = openDatabase(join(folder, LOCK_FILE), what);
+  const path = join(folder, LOCK_FILE);
+  const database = openDatabase(path, what);
   try {
     database.exec("BEGIN EXCLUSIVE");
   } catch (cause) {
     database.close();
-    throw lockFailure(cause, what);
+    throw lockFailure(path, cause, what);
   }
   return { release: () => database.close() };
 }
@@ -26,12 +27,12 @@ function openDatabase(path: string, what: string): DatabaseSync {
   try {
     return new DatabaseSync(path, { timeout: 0 });
   } catch (cause) {
-    throw lockFailure(cause, what);
+    throw lockFailure(path, cause, what);
   }
 }
 
 /** SQLite result codes 5 and 6: somebody else holds it. */
-function lockFailure(cause: unknown, what: string): FetchError {
+function lockFailure(path: string, cause: unknown, what: string): FetchError {
   const code = cause instanceof Error && "errcode" in cause ? Number(cause.errcode) & 0xff : 0;
   if (code === 5 || code === 6) {
     return new FetchError("ALREADY_IN_PROGRESS", `another ${what} is in progress`, {
@@ -49,6 +50,6 @@ function lockFailure(cause: unknown, what: string): FetchError {
   return new FetchError(
     "STATE_CORRUPT",
     `the lock cannot be taken: ${cause instanceof Error ? cause.message : String(cause)}`,
-    { cause },
+    { cause, hint: `when no ${what} runs, remove ${path}: it holds nothing` },
   );
 }

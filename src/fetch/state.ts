@@ -3,10 +3,13 @@
  *
  * One journal entry at the most is open: its presence means that a switch began and must be finished or
  * undone before anything else happens.
+ *
+ * Damaged records are refused: to take them for none would be to forget what was believed.
  */
-import { statSync } from "node:fs";
-import { join } from "node:path";
+import { renameSync, rmSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { syncFolder } from "../base/atomic-file.ts";
 import { sha256 } from "../base/digest.ts";
 import { systemCode } from "../base/error.ts";
 import {
@@ -18,6 +21,7 @@ import { NOTHING_TRUSTED, type TrustedState } from "../trust/verify-release.ts";
 import { FetchError } from "./fetch-error.ts";
 import type { JournalEntry } from "./install/switch.ts";
 import type { KeptRelease } from "./read-release.ts";
+import { checkSeal, SEAL_SCHEMA, seal } from "./state-seal.ts";
 import type { TransferState } from "./transfer-record.ts";
 
 export type RestorePointRecord = {
@@ -36,19 +40,21 @@ export type HistoryRecord = {
   readonly result: string;
 };
 
+const SETTINGS = "PRAGMA journal_mode=DELETE; PRAGMA synchronous=FULL;";
 const SCHEMA = `
-CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS journal (id INTEGER PRIMARY KEY CHECK (id = 1), body TEXT NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS restore_points (id TEXT PRIMARY KEY, created TEXT NOT NULL, from_version TEXT NOT NULL, to_version TEXT NOT NULL, sha256 TEXT NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS history (id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, action TEXT NOT NULL, from_version TEXT NOT NULL, to_version TEXT NOT NULL, result TEXT NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS kept_release (id INTEGER PRIMARY KEY CHECK (id = 1), sha256 TEXT NOT NULL, manifest BLOB NOT NULL, signature BLOB NOT NULL, source TEXT NOT NULL, folder TEXT NOT NULL, etag TEXT NOT NULL) STRICT;
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE journal (id INTEGER PRIMARY KEY CHECK (id = 1), body TEXT NOT NULL) STRICT;
+CREATE TABLE restore_points (id TEXT PRIMARY KEY, created TEXT NOT NULL, from_version TEXT NOT NULL, to_version TEXT NOT NULL, sha256 TEXT NOT NULL) STRICT;
+CREATE TABLE history (id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, action TEXT NOT NULL, from_version TEXT NOT NULL, to_version TEXT NOT NULL, result TEXT NOT NULL) STRICT;
+CREATE TABLE kept_release (id INTEGER PRIMARY KEY CHECK (id = 1), sha256 TEXT NOT NULL, manifest BLOB NOT NULL, signature BLOB NOT NULL, source TEXT NOT NULL, folder TEXT NOT NULL, etag TEXT NOT NULL) STRICT;
+CREATE TABLE transfer (id INTEGER PRIMARY KEY CHECK (id = 1), sha256 TEXT NOT NULL, body TEXT NOT NULL) STRICT;
 `;
 
 /** Absent and out of reach are two things. @throws FetchError STATE_UNREADABLE */
 function isThere(path: string): boolean {
   try {
-    // Empty: its making was cut before anything was written.
-    return statSync(path).size > 0;
+    statSync(path);
+    return true;
   } catch (cause) {
     const code = systemCode(cause);
     if (code === "ENOENT") return false;
@@ -66,21 +72,26 @@ export class DeviceState {
     this.#database = database;
   }
 
-  /** @throws FetchError STATE_CORRUPT */
+  /** Made when there is none. @throws FetchError STATE_CORRUPT, STATE_UNREADABLE, NO_SPACE */
   static open(themis: string): DeviceState {
-    return guard(() => {
-      const database = new DatabaseSync(join(themis, "state.db"), { timeout: 5000 });
-      database.exec("PRAGMA journal_mode=DELETE; PRAGMA synchronous=FULL;");
-      database.exec(SCHEMA);
-      return new DeviceState(database);
-    });
+    const path = join(themis, "state.db");
+    if (!isThere(path)) make(path);
+    const state = new DeviceState(openProven(path, false));
+    guard(() => state.#database.exec(SETTINGS));
+    return state;
   }
 
-  /** For commands that write nothing; undefined when there is no state. */
+  /** For commands that write nothing; undefined when there is no state. @throws FetchError STATE_CORRUPT, STATE_UNREADABLE */
   static read(themis: string): DeviceState | undefined {
     const path = join(themis, "state.db");
     if (!isThere(path)) return undefined;
-    return guard(() => new DeviceState(new DatabaseSync(path, { readOnly: true, timeout: 5000 })));
+    try {
+      return new DeviceState(openProven(path, true));
+    } catch (error) {
+      if (!(error instanceof FetchError) || errcode(error.cause) !== READONLY_ROLLBACK) throw error;
+      // A write was cut, and SQLite puts back what was before it.
+      return new DeviceState(openProven(path, false));
+    }
   }
 
   close(): void {
@@ -100,13 +111,11 @@ export class DeviceState {
   }
 
   trust(state: TrustedState): void {
-    this.#setFact("trusted", state);
+    this.#transaction(() => this.#setFact("trusted", state));
   }
 
   /** undefined when there is none, or not whole: it is fetched again then, and proven in any case. */
   keptRelease(): KeptRelease | undefined {
-    // A device of an older client has no such table before its first update.
-    if (!this.#one("SELECT 1 FROM sqlite_master WHERE name = 'kept_release'")) return undefined;
     const row = this.#one("SELECT * FROM kept_release");
     if (!row) return undefined;
     const { manifest, signature } = row as Record<"manifest" | "signature", Uint8Array>;
@@ -126,17 +135,24 @@ export class DeviceState {
     );
   }
 
-  /** undefined when none is under way. */
+  /** undefined when none is under way, or its record is not whole. */
   transfer(): TransferState | undefined {
-    return this.#fact<TransferState>("transfer");
+    const row = this.#one("SELECT sha256, body FROM transfer");
+    if (!row || sha256(Buffer.from(String(row.body))) !== row.sha256) return undefined;
+    return JSON.parse(String(row.body)) as TransferState;
   }
 
   recordTransfer(transfer: TransferState): void {
-    this.#setFact("transfer", transfer);
+    const body = JSON.stringify(transfer);
+    guard(() =>
+      this.#database
+        .prepare("INSERT OR REPLACE INTO transfer VALUES (1, ?, ?)")
+        .run(sha256(Buffer.from(body)), body),
+    );
   }
 
   endTransfer(): void {
-    guard(() => this.#database.exec("DELETE FROM facts WHERE name = 'transfer'"));
+    guard(() => this.#database.exec("DELETE FROM transfer"));
   }
 
   journal(): JournalEntry | undefined {
@@ -210,11 +226,9 @@ export class DeviceState {
   }
 
   #setFact(name: string, value: unknown): void {
-    guard(() =>
-      this.#database
-        .prepare("INSERT INTO facts VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
-        .run(name, JSON.stringify(value)),
-    );
+    this.#database
+      .prepare("INSERT INTO facts VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
+      .run(name, JSON.stringify(value));
   }
 
   #one(sql: string, ...values: string[]): Record<string, unknown> | undefined {
@@ -230,9 +244,11 @@ export class DeviceState {
       this.#database.exec("BEGIN IMMEDIATE");
       try {
         act();
+        seal(this.#database);
         this.#database.exec("COMMIT");
       } catch (error) {
-        this.#database.exec("ROLLBACK");
+        // SQLite has done it itself when the disk was full.
+        if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
         throw error;
       }
     });
@@ -243,18 +259,59 @@ function digestOfBoth(manifest: Uint8Array, signature: Uint8Array): string {
   return sha256(Buffer.concat([manifest, signature]));
 }
 
+/** Beside its place first: records that are empty or half made where they belong are damaged ones. */
+function make(path: string): void {
+  const fresh = `${path}.new`;
+  guard(() => {
+    for (const left of [fresh, `${fresh}-journal`]) rmSync(left, { force: true });
+    const database = new DatabaseSync(fresh);
+    try {
+      database.exec(`${SETTINGS} BEGIN; ${SCHEMA} ${SEAL_SCHEMA}`);
+      seal(database);
+      database.exec("COMMIT");
+    } finally {
+      database.close();
+    }
+    renameSync(fresh, path);
+    syncFolder(dirname(path));
+  });
+}
+
+/** @throws FetchError STATE_CORRUPT */
+function openProven(path: string, readOnly: boolean): DatabaseSync {
+  return guard(() => {
+    const database = new DatabaseSync(path, { readOnly, timeout: 5000 });
+    try {
+      checkSeal(database);
+      return database;
+    } catch (error) {
+      database.close();
+      throw error;
+    }
+  });
+}
+
+/** SQLite's result codes; the lowest byte is the class. */
+const FULL = 13;
+const READONLY = 8;
+/** A journal must be rolled back first, which takes the right to write. */
+const READONLY_ROLLBACK = READONLY | (3 << 8);
+
+function errcode(cause: unknown): number {
+  return cause instanceof Error && "errcode" in cause ? Number(cause.errcode) : 0;
+}
+
 function guard<T>(act: () => T): T {
   try {
     return act();
   } catch (cause) {
     if (cause instanceof FetchError) throw cause;
-    const full = cause instanceof Error && "errcode" in cause && (Number(cause.errcode) & 0xff) === 13;
-    if (full)
+    const kind = errcode(cause) & 0xff;
+    if (kind === FULL || systemCode(cause) === "ENOSPC")
       throw new FetchError("NO_SPACE", "the disk is full: the device's records cannot be written", { cause });
-    throw new FetchError(
-      "STATE_CORRUPT",
-      `the device's records cannot be used: ${cause instanceof Error ? cause.message : String(cause)}`,
-      { cause },
-    );
+    const why = cause instanceof Error ? cause.message : String(cause);
+    if (kind === READONLY)
+      throw new FetchError("STATE_UNREADABLE", `the device's records cannot be used: ${why}`, { cause });
+    throw new FetchError("STATE_CORRUPT", `the device's records cannot be used: ${why}`, { cause });
   }
 }

@@ -8,7 +8,7 @@ import { FetchError } from "../fetch-error.ts";
 import type { DevicePlace } from "../place.ts";
 import type { DeviceState, RestorePointRecord } from "../state.ts";
 import { openRestorePoint, stageRestorePoint } from "./restore-point.ts";
-import { checkWay, type JournalEntry, type OnStep, runSteps, StepFailure } from "./switch.ts";
+import { checkWay, isStagedRight, type JournalEntry, type OnStep, runSteps, StepFailure } from "./switch.ts";
 
 /** @throws FetchError PATH_OCCUPIED, ROOT_UNSAFE before anything is done; SWITCH_FAILED after all was put back */
 export async function install(
@@ -38,6 +38,14 @@ export async function recover(place: DevicePlace, state: DeviceState, now: Date)
     return { outcome: "nothing" };
   }
   try {
+    if (!(await isStagedRight(place, entry.steps))) {
+      // Not even one step more of it: what is staged rotted, and only the way back is proven.
+      if (entry.action === "update") {
+        await undo(place, state, entry, now);
+        return { outcome: "undone", entry };
+      }
+      await stageWayBack(place, state, entry);
+    }
     await finish(place, state, entry, now);
     return { outcome: "finished", entry };
   } catch (error) {
@@ -106,6 +114,16 @@ function remedy(cause: unknown): string {
 }
 
 async function undo(place: DevicePlace, state: DeviceState, entry: JournalEntry, now: Date): Promise<void> {
+  const { document, steps } = await stageWayBack(place, state, entry);
+  const { release, files } = document;
+  await runSteps({ ...place, steps, files });
+  const removeRestorePoints = [entry.restorePoint];
+  close(state, { ...entry, release, files, removeRestorePoints }, now, "undone");
+  await rm(place.staged, { recursive: true, force: true });
+}
+
+/** From the restore point of a switch: the same files under the same names each time. */
+async function stageWayBack(place: DevicePlace, state: DeviceState, entry: JournalEntry) {
   const record = state.restorePoints().find(({ id }) => id === entry.restorePoint);
   if (!record)
     throw new FetchError(
@@ -113,11 +131,7 @@ async function undo(place: DevicePlace, state: DeviceState, entry: JournalEntry,
       `the restore point ${entry.restorePoint} of an open switch is gone`,
     );
   const document = await openRestorePoint(place.restore, record);
-  const steps = await stageRestorePoint(place.restore, document, place.staged);
-  const { release, files } = document;
-  await runSteps({ ...place, steps, files });
-  close(state, { ...entry, release, files, removeRestorePoints: [record.id] }, now, "undone");
-  await rm(place.staged, { recursive: true, force: true });
+  return { document, steps: await stageRestorePoint(place.restore, document, place.staged) };
 }
 
 function close(state: DeviceState, entry: JournalEntry, now: Date, result: string): void {

@@ -108,6 +108,20 @@ export async function checkWay(root: string, steps: readonly SwitchStep[]): Prom
   }
 }
 
+/** Between a cut and the next start disks rot: every file is as it was made, where it waits or in its place already. */
+export async function isStagedRight(
+  { root, staged }: Pick<Switch, "root" | "staged">,
+  steps: readonly SwitchStep[],
+): Promise<boolean> {
+  for (const step of steps) {
+    if (step.kind !== "file") continue;
+    const waits = await scanEntry(staged, step.staged);
+    const { sha256 } = waits.kind === "absent" ? await scanEntry(root, step.path) : waits;
+    if (sha256 !== step.sha256) return false;
+  }
+  return true;
+}
+
 async function firstForeign(
   root: string,
   folder: string,
