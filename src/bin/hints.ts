@@ -9,6 +9,8 @@ const HINTS: Readonly<Record<string, string>> = {
   BUNDLE_INCOMPLETE: "copy the bundle again from where it was built, or build it again",
   DIGEST_MISMATCH: "signature and manifest are of two releases, or one of them was changed; fetch both again",
   SIGNATURE_INVALID: "do not install this; ask the publisher by another way",
+  CHAIN_EXPIRED:
+    "look at this device's clock; if it is right, the publisher must sign with newer certificates",
   SIGNATURE_MALFORMED:
     "the source may have answered with another page; look at what it serves as manifest.json.p7s",
   PRODUCT_MISMATCH: "check --source; each product has a page of its own",

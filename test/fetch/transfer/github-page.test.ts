@@ -7,16 +7,19 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 import { githubReleases } from "../../../src/fetch/transfer/github-page.ts";
 import { update } from "../../../src/fetch/update.ts";
 import { readTrustAnchors } from "../../../src/trust/anchor.ts";
-import { type FaultyServer, faultyServer } from "../../kit/faulty-server.ts";
+import { type Assets, assetsOf } from "../../kit/misbehaving-server/asset.ts";
+import { type MisbehavingServer, misbehavingServer } from "../../kit/misbehaving-server/server.ts";
 import { makeWorld, snapshot, type World } from "../../kit/world.ts";
 
 let world: World;
+let releases: Assets;
 beforeAll(async () => {
   world = await makeWorld();
+  releases = assetsOf(world.folder);
 });
 afterAll(() => world.remove());
 
-let storage: FaultyServer;
+let storage: MisbehavingServer;
 let page: Server;
 let asked: string[];
 let devices = 0;
@@ -25,10 +28,7 @@ let latest: () => string;
 
 beforeEach(async () => {
   asked = [];
-  storage = await faultyServer(world.folder, ({ request }) => {
-    asked.push(`storage ${request.headers.authorization ?? "nobody"}`);
-    return false;
-  });
+  storage = await misbehavingServer({ assets: releases });
   page = createServer((request, response) => {
     const path = request.url!;
     asked.push(path);
@@ -63,7 +63,8 @@ it("brings the latest release, and asks no API", async () => {
   expect(snapshot(await updateTo(""))).toEqual(snapshot(world.new));
   expect(asked.filter((path) => path.includes("api") || path.includes("repos"))).toEqual([]);
   expect(asked).toContain("/acme/app/releases/latest/download/manifest.json");
-  expect(new Set(asked.filter((path) => path.startsWith("storage")))).toEqual(new Set(["storage nobody"]));
+  const seen = storage.ledger.requests().map(({ headers }) => headers.authorization);
+  expect(new Set(seen)).toEqual(new Set([undefined]));
 });
 
 it("stays with the release that it proved when another becomes the latest meanwhile", async () => {

@@ -111,7 +111,7 @@ const words: readonly (readonly [number: number, name: string, byTest?: string])
   [
     70,
     "disk full in mid-download",
-    "a device's folder on a tmpfs of a few MiB, where the test may mount one; otherwise a file handle that throws ENOSPC",
+    "a device's folder on a tmpfs of a few MiB, where the test may mount one",
   ],
   [
     71,
@@ -121,7 +121,7 @@ const words: readonly (readonly [number: number, name: string, byTest?: string])
   [
     72,
     "two clients in one directory",
-    "two client processes at once on one folder; a lock that names a dead pid",
+    "two client processes at once on one folder, and a third when the first was killed",
   ],
   [73, "clock wrong", "the clock that is handed to the client as a tool"],
 ];
