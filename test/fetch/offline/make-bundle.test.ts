@@ -26,7 +26,10 @@ import { update } from "../../../src/fetch/update.ts";
 import { PIECE_BYTES } from "../../../src/format/manifest/blob.ts";
 import { readArchiveIndex } from "../../../src/format/pack/archive-index.ts";
 import { readTrustAnchors } from "../../../src/trust/anchor.ts";
-import { type FaultyServer, faultyServer } from "../../kit/faulty-server.ts";
+import { assetsOf } from "../../kit/misbehaving-server/asset.ts";
+import { fault } from "../../kit/misbehaving-server/faults.ts";
+import { always, forAsset } from "../../kit/misbehaving-server/script.ts";
+import { type MisbehavingServer, misbehavingServer } from "../../kit/misbehaving-server/server.ts";
 import { hasTool } from "../../kit/tools.ts";
 import { makeWorld, ok, release, run, snapshot, start, type World } from "../../kit/world.ts";
 
@@ -50,7 +53,8 @@ beforeAll(async () => {
 afterAll(() => world.remove());
 
 const tools = { now: () => new Date() };
-let server: FaultyServer | undefined;
+let server: MisbehavingServer | undefined;
+const assets = () => assetsOf(world.at("bundle-1.1.0"));
 afterEach(async () => {
   await server?.close();
   server = undefined;
@@ -102,10 +106,10 @@ describe("the file", () => {
   });
 
   it("has the same bytes from a bundle, from a page over HTTP and over another bundle", async () => {
-    server = await faultyServer(world.folder, () => false);
+    server = await misbehavingServer({ assets: assets() });
     const [fromBundle, fromServer, older] = [newName(), newName(), newName()];
     await bundle(fromBundle, { source: world.at("bundle-1.1.0") });
-    await bundle(fromServer, { source: `${server.url}/bundle-1.1.0`, connections: 1, limitRate: 50e6 });
+    await bundle(fromServer, { source: server.url, connections: 1, limitRate: 50e6 });
     await bundle(older, { version: "1.0.0" });
     expect(readFileSync(older)).not.toEqual(expected);
     await bundle(older);
@@ -216,12 +220,13 @@ describe("what is wrong", () => {
   });
 
   it("with a pack makes no file, and a good source ends what the bad one began", async () => {
-    server = await faultyServer(world.folder, ({ asset, bytes }) => {
-      if (asset === PACK) bytes[1_500_000]! ^= 1;
-      return false;
-    });
+    const rotten = new Map(assets());
+    const pack = Buffer.from(rotten.get(PACK)!);
+    pack[1_500_000]! ^= 1;
+    rotten.set(PACK, pack);
+    server = await misbehavingServer({ assets: rotten });
     const out = newName();
-    const bad = `${server.url}/bundle-1.1.0`;
+    const bad = server.url;
     await expect(bundle(out, { source: bad })).rejects.toMatchObject({ code: "TRANSFER_DIGEST_MISMATCH" });
     expect(existsSync(out)).toBe(false);
     await bundle(out, { source: bad, mirrors: [world.at("bundle-1.1.0")] });
@@ -277,16 +282,9 @@ describe("what is wrong", () => {
 describe("killed while it fetches", () => {
   /** Brings two pieces of the pack and then nothing more. */
   async function stalledAfterTwo(out: string) {
-    server = await faultyServer(world.folder, ({ asset, bytes, response }) => {
-      if (asset !== PACK) return false;
-      response.writeHead(206, {
-        "content-length": bytes.length,
-        "content-range": `bytes 0-${bytes.length - 1}/${bytes.length}`,
-      });
-      response.write(bytes.subarray(0, 2 * PIECE_BYTES));
-      return true;
-    });
-    const running = start("themis-fetch", ...words(out, "--source", `${server.url}/bundle-1.1.0`));
+    const stalls = always(fault(7), { afterBytes: 2 * PIECE_BYTES, stallMs: 600_000 });
+    server = await misbehavingServer({ assets: assets(), script: forAsset(PACK, stalls) });
+    const running = start("themis-fetch", ...words(out, "--source", server.url));
     const part = join(folder, `.${out.slice(folder.length + 1)}.parts`, "archive.part");
     const archive = {
       size: expected.length,
@@ -305,10 +303,10 @@ describe("killed while it fetches", () => {
     await done;
     expect(existsSync(out)).toBe(false);
     await server!.close();
-    server = await faultyServer(world.folder, () => false);
-    await bundle(out, { source: `${server.url}/bundle-1.1.0` });
+    server = await misbehavingServer({ assets: assets() });
+    await bundle(out, { source: server.url });
     expect(readFileSync(out)).toEqual(expected);
-    expect(server.sentBytes(PACK)).toBeLessThanOrEqual(PIECE_BYTES);
+    expect(server.ledger.bodyBytes(PACK)).toBeLessThanOrEqual(PIECE_BYTES);
     expect(readdirSync(folder).filter((name) => name.includes(out.slice(folder.length + 1)))).toHaveLength(1);
   });
 
