@@ -14,7 +14,8 @@ it("asks for programs first, then for libraries, then for the rest as the manife
     permissions: "0644",
     blob: { pack: "targets-0.pack", offset: 512 * i, length: 10, encoding: "identity" },
   })) as Target[];
-  const wanted = { files } as unknown as Verified<Manifest>;
+  const pack = { asset: "targets-0.pack", size_bytes: 512 * types.length, sha256_hash: "", pieces: [""] };
+  const wanted = { files, packs: [pack] } as unknown as Verified<Manifest>;
   const plan = planUpdate({ wanted, found: new Map(), recorded: [], deltas: [], removed: [] });
   expect(plan.blobs.map(({ offset }) => files[offset / 512]!.path)).toEqual([
     "executable-3",
@@ -24,4 +25,6 @@ it("asks for programs first, then for libraries, then for the rest as the manife
     "data-0",
     "config-2",
   ]);
+  // Whole pieces, in both ways of counting.
+  expect(plan).toMatchObject({ bytesToFetch: pack.size_bytes, bytesFull: pack.size_bytes });
 });
