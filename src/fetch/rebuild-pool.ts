@@ -3,8 +3,8 @@
  * what is too small to be worth sending. As many at once as there are processors, and as fit into the memory.
  */
 import { availableParallelism } from "node:os";
-import { Worker } from "node:worker_threads";
 import { ThemisError } from "../base/error.ts";
+import { type Thread, Threads } from "../base/threads.ts";
 import { carryOut, type RebuildJob } from "./rebuild-job.ts";
 import type { RebuildAnswer } from "./rebuild-worker.ts";
 
@@ -22,6 +22,10 @@ const SMALL_AT_ONCE = 4;
 /** What streams through when nothing is patched. */
 const STREAM_BYTES = 8 << 20;
 
+type RebuildThread = Thread<RebuildJob, RebuildAnswer>;
+
+const THREADS = new Threads<RebuildJob, RebuildAnswer>("rebuild-worker", import.meta.url);
+
 type Queued = {
   readonly job: RebuildJob;
   readonly resolve: () => void;
@@ -31,8 +35,7 @@ type Queued = {
 export class RebuildPool {
   readonly #options: RebuildPoolOptions;
   readonly #threads: number = Math.min(MAX_THREADS, availableParallelism());
-  readonly #idle: Worker[] = [];
-  readonly #busy = new Map<Worker, Queued>();
+  readonly #busy = new Map<RebuildThread, RebuildJob>();
   readonly #large: Queued[] = [];
   readonly #small: Queued[] = [];
   #smallUnderWay = 0;
@@ -53,7 +56,7 @@ export class RebuildPool {
   /** Ends what is under way; what was asked for and is not done is never answered. */
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all([...this.#idle, ...this.#busy.keys()].map((worker) => worker.terminate()));
+    await Promise.all([...this.#busy.keys()].map((thread) => thread.end()));
   }
 
   #next(): void {
@@ -62,10 +65,7 @@ export class RebuildPool {
     while (!this.#closed && this.#busy.size < this.#threads) {
       const at = this.#large.findIndex(({ job }) => this.#fits(job));
       if (at === -1) return;
-      const [queued] = this.#large.splice(at, 1);
-      const worker = this.#idle.pop() ?? this.#start();
-      this.#busy.set(worker, queued!);
-      worker.postMessage(queued!.job);
+      void this.#there(this.#large.splice(at, 1)[0]!);
     }
   }
 
@@ -76,36 +76,25 @@ export class RebuildPool {
     this.#next();
   }
 
-  #fits(job: RebuildJob): boolean {
-    if (this.#busy.size === 0) return true;
-    const taken = [...this.#busy.values()].reduce((bytes, { job: other }) => bytes + memoryOf(other), 0);
-    return taken + memoryOf(job) <= this.#options.memoryBytes;
+  async #there({ job, resolve, reject }: Queued): Promise<void> {
+    const thread = THREADS.take();
+    this.#busy.set(thread, job);
+    try {
+      const { failure } = await thread.ask(job);
+      if (failure) reject(asError(failure));
+      else resolve();
+    } catch (error) {
+      reject(error);
+    }
+    this.#busy.delete(thread);
+    void THREADS.giveBack(thread);
+    this.#next();
   }
 
-  #start(): Worker {
-    const script = new URL(
-      import.meta.url.endsWith(".ts") ? "./rebuild-worker.ts" : "./rebuild-worker.js",
-      import.meta.url,
-    );
-    const worker = new Worker(script);
-    worker.on("message", ({ failure }: RebuildAnswer) => {
-      const queued = this.#busy.get(worker);
-      this.#busy.delete(worker);
-      this.#idle.push(worker);
-      if (failure) queued?.reject(asError(failure));
-      else queued?.resolve();
-      this.#next();
-    });
-    const lost = (cause: unknown): void => {
-      this.#busy.get(worker)?.reject(cause);
-      this.#busy.delete(worker);
-      const at = this.#idle.indexOf(worker);
-      if (at !== -1) this.#idle.splice(at, 1);
-      this.#next();
-    };
-    worker.on("error", lost);
-    worker.on("exit", () => lost(new Error("a rebuilding thread ended")));
-    return worker;
+  #fits(job: RebuildJob): boolean {
+    if (this.#busy.size === 0) return true;
+    const taken = [...this.#busy.values()].reduce((bytes, other) => bytes + memoryOf(other), 0);
+    return taken + memoryOf(job) <= this.#options.memoryBytes;
   }
 }
 

@@ -1,4 +1,6 @@
 /** Files are rebuilt while others are on their way, by threads of their own; what nothing can mend ends both. */
+
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import {
   existsSync,
   mkdirSync,
@@ -24,6 +26,7 @@ import type { Delta } from "../../src/format/manifest/delta-manifest.ts";
 import type { Target } from "../../src/format/manifest/manifest.ts";
 import { generatePatch } from "../../src/publish/diff/generate.ts";
 import { readTrustAnchors } from "../../src/trust/anchor.ts";
+import { makeSmallWorld, tryUpdate } from "../kit/small-world.ts";
 import { noise, ok, release, snapshot } from "../kit/world.ts";
 import { packOf } from "./transfer/downloads.ts";
 
@@ -193,4 +196,21 @@ it("patches and unpacks 64 MiB without a task of 50 ms on the main thread", asyn
     longest.push(delay.max / 1e6);
   }
   expect(Math.min(...longest)).toBeLessThan(50);
+});
+
+it("starts no thread for the second update, which finds those of the first", async () => {
+  const world = await makeSmallWorld();
+  const started: unknown[] = [];
+  const heard = (message: unknown): number => started.push(message);
+  const once = async (): Promise<void> =>
+    expect(await tryUpdate(world.device("old"), world.newBundle, world.anchor)).toBe(undefined);
+  await once();
+  subscribe("worker_threads", heard);
+  try {
+    for (let i = 0; i < 3; i++) await once();
+    expect(started).toEqual([]);
+  } finally {
+    unsubscribe("worker_threads", heard);
+    world.remove();
+  }
 });

@@ -4,46 +4,24 @@
  * Slots are shared memory of one piece each; whoever wants to receive a piece waits for a slot, so that memory
  * is bounded by their number whatever the network brings.
  */
-import { Worker } from "node:worker_threads";
+import { type Thread, Threads } from "../../base/threads.ts";
 import { PIECE_BYTES } from "../../format/manifest/blob.ts";
 import { FetchError } from "../fetch-error.ts";
 import type { PieceAnswer, PieceJob } from "./piece-worker.ts";
 
 export type PiecePlace = Pick<PieceJob, "descriptor" | "offset" | "length" | "sha256">;
 
-type Waiting = {
-  readonly resolve: (answer: PieceAnswer) => void;
-  readonly reject: (error: unknown) => void;
-};
+const THREADS = new Threads<PieceJob, PieceAnswer>("piece-worker", import.meta.url);
 
 export class PiecePool {
-  readonly #workers: Worker[];
+  /** Proving is faster than any network: one thread beside the one that receives. */
+  readonly #thread: Thread<PieceJob, PieceAnswer> = THREADS.take();
   readonly #free: SharedArrayBuffer[];
   readonly #wantSlot: ((slot: SharedArrayBuffer) => void)[] = [];
-  readonly #waiting = new Map<number, Waiting>();
-  #next = 0;
-  #lost: unknown;
 
   /** @param slots pieces in memory at once: those that arrive and those that are proven */
-  constructor({ threads, slots }: { readonly threads: number; readonly slots: number }) {
-    const script = new URL(
-      import.meta.url.endsWith(".ts") ? "./piece-worker.ts" : "./piece-worker.js",
-      import.meta.url,
-    );
+  constructor({ slots }: { readonly slots: number }) {
     this.#free = Array.from({ length: slots }, () => new SharedArrayBuffer(PIECE_BYTES));
-    this.#workers = Array.from({ length: threads }, () => {
-      const worker = new Worker(script);
-      worker.on("message", (answer: PieceAnswer) => {
-        const waiting = this.#waiting.get(answer.id);
-        this.#waiting.delete(answer.id);
-        waiting?.resolve(answer);
-      });
-      worker.on("error", (cause) => this.#fail(cause));
-      worker.on("exit", () => this.#fail(new Error("a proving thread ended")));
-      // What is under way holds the process, an idle thread does not.
-      worker.unref();
-      return worker;
-    });
   }
 
   /** Memory for one piece, as soon as there is some. */
@@ -68,32 +46,20 @@ export class PiecePool {
     return (await this.#run("check", await this.slot(), place)) === "right";
   }
 
+  /** Afterwards no thread writes any more: descriptors may be closed. */
   async close(): Promise<void> {
-    await Promise.all(this.#workers.map((worker) => worker.terminate()));
+    await this.#thread.settled();
+    await THREADS.giveBack(this.#thread);
   }
 
   async #run(kind: PieceJob["kind"], slot: SharedArrayBuffer, place: PiecePlace): Promise<"right" | "wrong"> {
     try {
-      if (this.#lost) throw this.#lost;
-      const id = this.#next++;
-      const { promise, resolve, reject } = Promise.withResolvers<PieceAnswer>();
-      this.#waiting.set(id, { resolve, reject });
-      const worker = this.#workers[id % this.#workers.length]!;
-      worker.ref();
-      worker.postMessage({ id, kind, slot, ...place } satisfies PieceJob);
-      const { outcome, errno } = await promise;
-      if (this.#waiting.size === 0) for (const each of this.#workers) each.unref();
+      const { outcome, errno } = await this.#thread.ask({ kind, slot, ...place });
       if (outcome !== "failed") return outcome;
       throw cannotWrite(errno);
     } finally {
       this.release(slot);
     }
-  }
-
-  #fail(cause: unknown): void {
-    this.#lost = cause;
-    for (const { reject } of this.#waiting.values()) reject(cause);
-    this.#waiting.clear();
   }
 }
 

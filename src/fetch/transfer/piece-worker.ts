@@ -11,8 +11,6 @@ import { parentPort } from "node:worker_threads";
 import { systemCode } from "../../base/error.ts";
 
 export type PieceJob = {
-  /** Counts up; the answer names it. */
-  readonly id: number;
   readonly kind: "write" | "check";
   readonly descriptor: number;
   /** In the file, in bytes. */
@@ -24,7 +22,6 @@ export type PieceJob = {
 };
 
 export type PieceAnswer = {
-  readonly id: number;
   /** "right" also says that it is written. */
   readonly outcome: "right" | "wrong" | "failed";
   /** Of the system, when it failed: ENOSPC and the like. */
@@ -35,16 +32,15 @@ parentPort?.on("message", (job: PieceJob) => {
   parentPort?.postMessage(carryOut(job));
 });
 
-function carryOut({ id, kind, descriptor, offset, length, slot, sha256 }: PieceJob): PieceAnswer {
+function carryOut({ kind, descriptor, offset, length, slot, sha256 }: PieceJob): PieceAnswer {
   const bytes = new Uint8Array(slot, 0, length);
   try {
-    if (kind === "check" && !readWhole(descriptor, bytes, offset)) return { id, outcome: "wrong", errno: "" };
-    if (createHash("sha256").update(bytes).digest("hex") !== sha256)
-      return { id, outcome: "wrong", errno: "" };
+    if (kind === "check" && !readWhole(descriptor, bytes, offset)) return { outcome: "wrong", errno: "" };
+    if (createHash("sha256").update(bytes).digest("hex") !== sha256) return { outcome: "wrong", errno: "" };
     if (kind === "write") writeWhole(descriptor, bytes, offset);
-    return { id, outcome: "right", errno: "" };
+    return { outcome: "right", errno: "" };
   } catch (error) {
-    return { id, outcome: "failed", errno: systemCode(error) ?? "unknown" };
+    return { outcome: "failed", errno: systemCode(error) ?? "unknown" };
   }
 }
 

@@ -56,8 +56,6 @@ export class PackUnusable extends FetchError {
   }
 }
 
-/** Proving is faster than any network: one thread beside the one that receives. */
-const THREADS = 1;
 /** Pieces that a lane may have on their way to the disk while the next one arrives. */
 const SLOTS_PER_LANE = 3;
 /** Longer waits are said. */
@@ -69,7 +67,7 @@ export async function transfer(request: TransferRequest): Promise<void> {
   const { folder, placeOf = (pack: Pack) => ({ path: partPath(folder, pack), start: 0 }) } = request;
   const wanted = wantedPieces(request.packs, request.blobs);
   const lanes = Math.max(1, request.connections);
-  const pool = new PiecePool({ threads: THREADS, slots: lanes * SLOTS_PER_LANE });
+  const pool = new PiecePool({ slots: lanes * SLOTS_PER_LANE });
   const files: PartFile[] = [];
   try {
     for (const pack of wanted.keys()) files.push(await PartFile.open(pack, placeOf(pack)));

@@ -1,0 +1,73 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { afterAll, expect, it } from "vitest";
+import { Threads } from "../../src/base/threads.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "themis-threads-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+writeFileSync(
+  join(folder, "echo.js"),
+  `const { parentPort, threadId } = require("node:worker_threads");
+parentPort.on("message", (job) => {
+  if (job === "die") throw new Error("it died");
+  if (job === "leave") process.exit(3);
+  if (job !== "silence") parentPort.postMessage({ threadId, job });
+});`,
+);
+
+function makeThreads(): Threads<string, { readonly threadId: number; readonly job: string }> {
+  return new Threads("echo", pathToFileURL(join(folder, "caller.js")).href);
+}
+
+it("gives the thread that rests to whoever comes next", async () => {
+  const threads = makeThreads();
+  const first = threads.take();
+  const { threadId } = await first.ask("one");
+  await threads.giveBack(first);
+  const second = threads.take();
+  expect((await second.ask("two")).threadId).toBe(threadId);
+  const third = threads.take();
+  expect((await third.ask("three")).threadId).not.toBe(threadId);
+  await Promise.all([second.end(), third.end()]);
+});
+
+it("answers in the order of the questions, and is settled after the last", async () => {
+  const threads = makeThreads();
+  const thread = threads.take();
+  const heard: string[] = [];
+  for (const job of ["one", "two", "three"]) void thread.ask(job).then((answer) => heard.push(answer.job));
+  await thread.settled();
+  expect(heard).toEqual(["one", "two", "three"]);
+  await thread.end();
+});
+
+it.each([
+  ["die", "it died"],
+  ["leave", "a thread ended before its work"],
+])("tells everyone who waits for a thread that does %s, and gives it to nobody", async (job, message) => {
+  const threads = makeThreads();
+  const thread = threads.take();
+  const both = await Promise.allSettled([thread.ask(job), thread.ask("later")]);
+  expect(both.map((each) => each.status === "rejected" && String(each.reason.message))).toEqual([
+    message,
+    message,
+  ]);
+  await thread.settled();
+  await expect(thread.ask("again")).rejects.toThrow(message);
+  await threads.giveBack(thread);
+  const next = threads.take();
+  expect((await next.ask("hello")).job).toBe("hello");
+  await next.end();
+});
+
+it("is ended with work left, because nobody would hear the answers", async () => {
+  const threads = makeThreads();
+  const thread = threads.take();
+  void thread.ask("silence");
+  await threads.giveBack(thread);
+  expect(thread.isThere).toBe(false);
+  expect(threads.take()).not.toBe(thread);
+});
