@@ -14,6 +14,7 @@ type Waiting<Answer> = {
   readonly reject: (cause: unknown) => void;
 };
 
+/** Long enough for the next file or round, short enough for the memory that a thread keeps. */
 const IDLE_MS = 60_000;
 
 /** All threads of one script in this process. */

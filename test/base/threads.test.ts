@@ -1,8 +1,9 @@
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { afterAll, expect, it } from "vitest";
+import { afterAll, expect, it, vi } from "vitest";
 import { Threads } from "../../src/base/threads.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "themis-threads-"));
@@ -32,6 +33,48 @@ it("gives the thread that rests to whoever comes next", async () => {
   const third = threads.take();
   expect((await third.ask("three")).threadId).not.toBe(threadId);
   await Promise.all([second.end(), third.end()]);
+});
+
+it("ends a thread that nobody wanted for a minute, and none that was taken meanwhile", async () => {
+  const threads = makeThreads();
+  const [first, second] = [threads.take(), threads.take()];
+  await Promise.all([first.ask("one"), second.ask("two")]);
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  try {
+    await threads.giveBack(first);
+    await threads.giveBack(second);
+    const taken = threads.take();
+    vi.advanceTimersByTime(59_999);
+    expect(first.isThere && second.isThere).toBe(true);
+    vi.advanceTimersByTime(1);
+    const left = taken === first ? second : first;
+    await vi.waitUntil(() => !left.isThere, { timeout: 20_000 });
+    expect((await taken.ask("still there")).job).toBe("still there");
+    await taken.end();
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+it("holds the process as long as an answer is waited for, and not while it rests", () => {
+  const script = join(folder, "asks-and-ends.ts");
+  const threads = pathToFileURL(join(import.meta.dirname, "../../src/base/threads.ts")).href;
+  writeFileSync(
+    script,
+    `import { Threads } from ${JSON.stringify(threads)};
+const threads = new Threads("echo", ${JSON.stringify(pathToFileURL(join(folder, "caller.js")).href)});
+const thread = threads.take();
+void thread.ask("one").then(async ({ job }) => {
+  console.log(job);
+  await threads.giveBack(thread);
+});`,
+  );
+  // Shorter than a thread rests.
+  const { status, stdout, stderr } = spawnSync(process.execPath, [script], {
+    encoding: "utf8",
+    timeout: 50_000,
+  });
+  expect([status, stdout], stderr).toEqual([0, "one\n"]);
 });
 
 it("answers in the order of the questions, and is settled after the last", async () => {

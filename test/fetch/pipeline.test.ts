@@ -1,5 +1,4 @@
 /** Files are rebuilt while others are on their way, by threads of their own; what nothing can mend ends both. */
-
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import {
   existsSync,

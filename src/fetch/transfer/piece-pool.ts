@@ -1,5 +1,5 @@
 /**
- * Pieces on their way through the proving threads, and the memory that they stand in.
+ * Pieces on their way through the proving thread, and the memory that they stand in.
  *
  * Slots are shared memory of one piece each; whoever wants to receive a piece waits for a slot, so that memory
  * is bounded by their number whatever the network brings.
