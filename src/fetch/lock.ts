@@ -7,10 +7,11 @@
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { FetchError } from "./fetch-error.ts";
+import { recordsFailure, SQLITE, sqliteCode } from "./records-failure.ts";
 
 export const LOCK_FILE = "lock.db";
 
-/** @throws FetchError ALREADY_IN_PROGRESS, STATE_CORRUPT */
+/** @throws FetchError ALREADY_IN_PROGRESS, NO_SPACE, DISK_FAILED, STATE_UNREADABLE, STATE_CORRUPT */
 export function takeLock(folder: string, what = "update of this root"): { release: () => void } {
   const path = join(folder, LOCK_FILE);
   const database = openDatabase(path, what);
@@ -31,25 +32,14 @@ function openDatabase(path: string, what: string): DatabaseSync {
   }
 }
 
-/** SQLite result codes 5 and 6: somebody else holds it. */
 function lockFailure(path: string, cause: unknown, what: string): FetchError {
-  const code = cause instanceof Error && "errcode" in cause ? Number(cause.errcode) & 0xff : 0;
-  if (code === 5 || code === 6) {
-    return new FetchError("ALREADY_IN_PROGRESS", `another ${what} is in progress`, {
-      cause,
-      hint: "wait for it to end",
-    });
+  const code = sqliteCode(cause);
+  if (code !== SQLITE.BUSY && code !== SQLITE.LOCKED) {
+    const hint = `when no ${what} runs, remove ${path}: it holds nothing`;
+    return recordsFailure(cause, "the lock cannot be taken", hint);
   }
-  // 13: SQLITE_FULL.
-  if (code === 13) {
-    return new FetchError("NO_SPACE", "the disk is full; not even the lock can be taken", {
-      cause,
-      hint: "free a few MiB; a rollback needs room for what it puts back",
-    });
-  }
-  return new FetchError(
-    "STATE_CORRUPT",
-    `the lock cannot be taken: ${cause instanceof Error ? cause.message : String(cause)}`,
-    { cause, hint: `when no ${what} runs, remove ${path}: it holds nothing` },
-  );
+  return new FetchError("ALREADY_IN_PROGRESS", `another ${what} is in progress`, {
+    cause,
+    hint: "wait for it to end",
+  });
 }

@@ -1,6 +1,7 @@
 /** The folders of a device, and the rights to use them. */
 import { access, constants, lstat, mkdir, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { syncFolder } from "../base/atomic-file.ts";
 import { systemCode } from "../base/error.ts";
 import { RESERVED_FOLDER } from "../base/relative-path.ts";
 import { FetchError } from "./fetch-error.ts";
@@ -42,9 +43,7 @@ export async function withDevice<T>(
   work: (state: DeviceState, recovery: Recovery) => Promise<T>,
 ): Promise<T> {
   try {
-    await mkdir(place.themis, { mode: 0o700 }).catch((error: unknown) => {
-      if (systemCode(error) !== "EEXIST") throw error;
-    });
+    await makeRecordsFolder(place);
     for (const folder of [place.root, place.themis]) await access(folder, constants.W_OK);
   } catch (cause) {
     throw new FetchError(
@@ -76,6 +75,17 @@ export async function withDevice<T>(
   }
 }
 
+/** Its name must last before anything beside it does: a switch would be half done, and nobody would know. */
+async function makeRecordsFolder({ root, themis }: DevicePlace): Promise<void> {
+  try {
+    await mkdir(themis, { mode: 0o700 });
+  } catch (error) {
+    if (systemCode(error) === "EEXIST") return;
+    throw error;
+  }
+  syncFolder(root);
+}
+
 function localFailure(error: unknown, root: string): unknown {
   const code = systemCode(error);
   if (code === "ENOSPC" || code === "EDQUOT") {
@@ -84,6 +94,12 @@ function localFailure(error: unknown, root: string): unknown {
   if (code === "EROFS" || code === "EACCES" || code === "EPERM" || code === "ENOTDIR") {
     return new FetchError("ROOT_UNWRITABLE", `nothing can be written under ${root} (${code})`, {
       cause: error,
+    });
+  }
+  if (code === "EIO") {
+    return new FetchError("DISK_FAILED", `the disk of ${root} fails (EIO)`, {
+      cause: error,
+      hint: "look into the system's log; what was begun is finished or undone by the next command",
     });
   }
   return error;

@@ -1,5 +1,8 @@
 /**
- * What a device knows of itself: `.themis/state.db`, SQLite with synchronous=FULL.
+ * What a device knows of itself: `.themis/state.db`, SQLite with synchronous=EXTRA.
+ *
+ * FULL leaves a commit that a power cut may undo: the name of SQLite's own journal is gone, and not yet for good.
+ * The switch would have begun by then, and nobody would know of it.
  *
  * One journal entry at the most is open: its presence means that a switch began and must be finished or
  * undone before anything else happens.
@@ -21,6 +24,7 @@ import { NOTHING_TRUSTED, type TrustedState } from "../trust/verify-release.ts";
 import { FetchError } from "./fetch-error.ts";
 import type { JournalEntry } from "./install/switch.ts";
 import type { KeptRelease } from "./read-release.ts";
+import { RECORDS_ROLLBACK, recordsFailure, sqliteExtendedCode } from "./records-failure.ts";
 import { checkSeal, SEAL_SCHEMA, seal } from "./state-seal.ts";
 import type { TransferState } from "./transfer-record.ts";
 
@@ -40,7 +44,7 @@ export type HistoryRecord = {
   readonly result: string;
 };
 
-const SETTINGS = "PRAGMA journal_mode=DELETE; PRAGMA synchronous=FULL;";
+const SETTINGS = "PRAGMA journal_mode=DELETE; PRAGMA synchronous=EXTRA;";
 const SCHEMA = `
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE journal (id INTEGER PRIMARY KEY CHECK (id = 1), body TEXT NOT NULL) STRICT;
@@ -88,7 +92,7 @@ export class DeviceState {
     try {
       return new DeviceState(openProven(path, true));
     } catch (error) {
-      if (!(error instanceof FetchError) || errcode(error.cause) !== READONLY_ROLLBACK) throw error;
+      if (!(error instanceof FetchError) || sqliteExtendedCode(error.cause) !== RECORDS_ROLLBACK) throw error;
       // A write was cut, and SQLite puts back what was before it.
       return new DeviceState(openProven(path, false));
     }
@@ -291,27 +295,11 @@ function openProven(path: string, readOnly: boolean): DatabaseSync {
   });
 }
 
-/** SQLite's result codes; the lowest byte is the class. */
-const FULL = 13;
-const READONLY = 8;
-/** A journal must be rolled back first, which takes the right to write. */
-const READONLY_ROLLBACK = READONLY | (3 << 8);
-
-function errcode(cause: unknown): number {
-  return cause instanceof Error && "errcode" in cause ? Number(cause.errcode) : 0;
-}
-
 function guard<T>(act: () => T): T {
   try {
     return act();
   } catch (cause) {
     if (cause instanceof FetchError) throw cause;
-    const kind = errcode(cause) & 0xff;
-    if (kind === FULL || systemCode(cause) === "ENOSPC")
-      throw new FetchError("NO_SPACE", "the disk is full: the device's records cannot be written", { cause });
-    const why = cause instanceof Error ? cause.message : String(cause);
-    if (kind === READONLY)
-      throw new FetchError("STATE_UNREADABLE", `the device's records cannot be used: ${why}`, { cause });
-    throw new FetchError("STATE_CORRUPT", `the device's records cannot be used: ${why}`, { cause });
+    throw recordsFailure(cause, "the device's records cannot be used");
   }
 }
