@@ -8,6 +8,7 @@
  */
 import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { syncFolder } from "../base/atomic-file.ts";
 import { ThemisError } from "../base/error.ts";
 import type { Blob } from "../format/manifest/blob.ts";
 import type { Pack, Target } from "../format/manifest/manifest.ts";
@@ -65,6 +66,7 @@ export async function rebuild(
     for (const { step, why } of again) if (why !== "") fellBack.push({ path: step.target.path, why });
     left = again;
   }
+  syncFolder(request.staged);
   return { files: items.map(({ step, staged }) => ({ target: step.target, staged })), fellBack };
 }
 

@@ -1,8 +1,7 @@
 /** Back to what was installed before: the restore point is proven whole, then switched to like any release. */
-import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { FetchError } from "./fetch-error.ts";
-import { install, type Recovery } from "./install/install.ts";
+import { install, type Recovery, tidy } from "./install/install.ts";
 import { openRestorePoint, stageRestorePoint } from "./install/restore-point.ts";
 import type { OnStep } from "./install/switch.ts";
 import { findPlace, withDevice } from "./place.ts";
@@ -61,7 +60,7 @@ export async function rollBack(
         tools.now(),
         tools.onStep,
       );
-      await rm(join(place.restore, point.id), { recursive: true, force: true });
+      await tidy(join(place.restore, point.id));
     }
     return { from, to: wanted.fromVersion, restorePoint: wanted.id, recovery: recovery.outcome };
   });

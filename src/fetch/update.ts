@@ -8,11 +8,13 @@
  */
 import { randomBytes } from "node:crypto";
 import { rm } from "node:fs/promises";
+import { systemCode } from "../base/error.ts";
 import type { Manifest } from "../format/manifest/manifest.ts";
 import type { Verified } from "../trust/verified.ts";
 import { checkFreshness, type TrustedState } from "../trust/verify-release.ts";
 import type { SignerReport } from "../trust/verify-signature.ts";
 import { type Discovered, discover } from "./discover.ts";
+import { FetchError } from "./fetch-error.ts";
 import { Fetcher } from "./fetcher.ts";
 import { install, type Recovery } from "./install/install.ts";
 import { makeRestorePoint } from "./install/restore-point.ts";
@@ -115,7 +117,11 @@ async function runFrom(
     state.keepRelease(release.documents);
     const found = await prepare(request, place, state, release);
     const report = reporting(found, recovery, startedMs);
-    if (isInstalled(found, state)) return report("nothing-to-do", {});
+    if (isInstalled(found, state)) {
+      // A cut came after the switch and before this.
+      if (state.transfer()?.manifestSha256 === release.manifestSha256) await endTransfer(place, state);
+      return report("nothing-to-do", {});
+    }
 
     await removeOtherParts(place.transfer, release.manifest.packs);
     await preFlight({ ...found, place, manifest: release.manifest, now: tools.now() });
@@ -143,8 +149,7 @@ async function runFrom(
     state.trust(raised(state.trusted(), release.manifest, tools.now()));
     const entry = journalEntry(found, plan, rebuilt.files, restorePoint.id);
     await install(place, state, entry, restorePoint, tools.now(), tools.onStep);
-    await rm(place.transfer, { recursive: true, force: true });
-    state.endTransfer();
+    await endTransfer(place, state);
 
     const { fellBack } = rebuilt;
     return report("updated", {
@@ -154,6 +159,19 @@ async function runFrom(
       restorePoint: restorePoint.id,
     });
   });
+}
+
+/**
+ * The switch is done, whatever becomes of this. The record goes last: as long as it is there the next update
+ * knows whose files these are, and tries again.
+ */
+async function endTransfer(place: DevicePlace, state: DeviceState): Promise<void> {
+  try {
+    await rm(place.transfer, { recursive: true, force: true });
+    state.endTransfer();
+  } catch (error) {
+    if (systemCode(error) === undefined && !(error instanceof FetchError)) throw error;
+  }
 }
 
 async function discoverFirst(

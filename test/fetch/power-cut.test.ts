@@ -1,5 +1,6 @@
 /** The power goes before step 0, 1, 2 ... of a switch: the next command leaves the old or the new release, whole. */
 import { spawnSync } from "node:child_process";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { makeWorld, ok, snapshot, type World } from "../kit/world.ts";
@@ -65,6 +66,16 @@ it("in a rollback: the same rollback again finishes it, and goes no further back
       recovery: "nothing",
     });
   }
+});
+
+it("in a rollback, and what was staged did not last: it is staged again", async () => {
+  const root = world.device("rollback-unstaged");
+  await ok("themis-fetch", "update", ...device(root), "--version", "1.0.0");
+  await ok("themis-fetch", "update", ...device(root));
+  expect(cut("rollback", root, 3)).toBe("SIGKILL");
+  rmSync(join(root, ".themis/staged"), { recursive: true });
+  expect(await ok("themis-fetch", "rollback", "--root", root)).toMatchObject({ recovery: "finished" });
+  expect(snapshot(root)).toEqual(snapshot(world.old));
 });
 
 it("in a rollback: the next command finishes that too", async () => {

@@ -3,7 +3,7 @@
  */
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { systemCode } from "../../base/error.ts";
+import { systemCode, withHint } from "../../base/error.ts";
 import { FetchError } from "../fetch-error.ts";
 import type { DevicePlace } from "../place.ts";
 import type { DeviceState, RestorePointRecord } from "../state.ts";
@@ -32,14 +32,17 @@ export type Recovery = {
 
 /** The first thing every command does under the lock: a switch that was cut is finished, or undone. */
 export async function recover(place: DevicePlace, state: DeviceState, now: Date): Promise<Recovery> {
+  const recovery = await settle(place, state, now);
+  await removeLeftovers(place, state);
+  return recovery;
+}
+
+async function settle(place: DevicePlace, state: DeviceState, now: Date): Promise<Recovery> {
   const entry = state.journal();
-  if (!entry) {
-    await removeLeftovers(place, state);
-    return { outcome: "nothing" };
-  }
+  if (!entry) return { outcome: "nothing" };
   try {
     if (!(await isStagedRight(place, entry.steps))) {
-      // Not even one step more of it: what is staged rotted, and only the way back is proven.
+      // Not even one step more of it: what is staged rotted or did not last, and only the way back is proven.
       if (entry.action === "update") {
         await undo(place, state, entry, now);
         return { outcome: "undone", entry };
@@ -55,7 +58,7 @@ export async function recover(place: DevicePlace, state: DeviceState, now: Date)
   }
 }
 
-/** What a cut before the journal left behind: staged files, and a restore point that no switch needed. */
+/** What a cut before the journal, or after it, left behind: staged files, and restore points that nobody needs. */
 async function removeLeftovers(place: DevicePlace, state: DeviceState): Promise<void> {
   await rm(place.staged, { recursive: true, force: true });
   const known = new Set(state.restorePoints().map(({ id }) => id));
@@ -92,8 +95,25 @@ async function finish(
       },
     );
   }
-  close(state, entry, now, "done");
-  await rm(place.staged, { recursive: true, force: true });
+  closeInPlace(state, entry, now);
+  await tidy(place.staged);
+}
+
+/** Every file is in its place: what cannot be recorded now is by the next command. */
+function closeInPlace(state: DeviceState, entry: JournalEntry, now: Date): void {
+  try {
+    close(state, entry, now, "done");
+  } catch (error) {
+    const hint = `every file of ${entry.toVersion || "the state before"} is in place; the next command records it`;
+    throw withHint(error, { NO_SPACE: hint, DISK_FAILED: hint });
+  }
+}
+
+/** After a switch: what cannot be removed now is by the next command, and the switch is done all the same. */
+export async function tidy(path: string): Promise<void> {
+  await rm(path, { recursive: true, force: true }).catch((error: unknown) => {
+    if (systemCode(error) === undefined) throw error;
+  });
 }
 
 function remedy(cause: unknown): string {
@@ -119,7 +139,7 @@ async function undo(place: DevicePlace, state: DeviceState, entry: JournalEntry,
   await runSteps({ ...place, steps, files });
   const removeRestorePoints = [entry.restorePoint];
   close(state, { ...entry, release, files, removeRestorePoints }, now, "undone");
-  await rm(place.staged, { recursive: true, force: true });
+  await tidy(place.staged);
 }
 
 /** From the restore point of a switch: the same files under the same names each time. */

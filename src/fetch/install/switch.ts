@@ -7,7 +7,7 @@
  * Nothing but the paths of the steps is touched: what grows beside them grows in `.themis/staged/`. Folders
  * that may not be written to are opened for the switch and closed at its end.
  */
-import { chmod, lstat, mkdir, readdir, rename, rm, rmdir, symlink, unlink } from "node:fs/promises";
+import { chmod, lstat, mkdir, open, readdir, rename, rm, rmdir, symlink, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { syncFolder } from "../../base/atomic-file.ts";
 import { systemCode } from "../../base/error.ts";
@@ -73,7 +73,7 @@ export async function runSteps(
     }
   }
   for (const { path, permissions } of closedFolders(files)) {
-    await chmod(join(root, path), Number.parseInt(permissions, 8)).catch(unlessGone);
+    await setMode(join(root, path), permissions).catch(unlessGone);
   }
 }
 
@@ -179,6 +179,7 @@ async function runStep(root: string, staged: string, step: SwitchStep): Promise<
       await mkdir(full).catch(unless("EEXIST"));
       // What goes in comes later; runSteps closes it at the end.
       await chmod(full, Number.parseInt(step.permissions, 8) | OPEN);
+      syncFolder(full);
       break;
     case "file":
       await makeWayTo(root, full, step.path);
@@ -189,7 +190,7 @@ async function runStep(root: string, staged: string, step: SwitchStep): Promise<
       });
       break;
     case "chmod":
-      await chmod(full, Number.parseInt(step.permissions, 8));
+      await setMode(full, step.permissions);
       break;
     case "link": {
       await makeWayTo(root, full, step.path);
@@ -206,10 +207,34 @@ async function runStep(root: string, staged: string, step: SwitchStep): Promise<
 
 /** A folder in a file's place is empty by now, or it holds what is not ours and the switch must not happen. */
 async function makeWayTo(root: string, full: string, path: string): Promise<void> {
-  if (path.includes("/")) await mkdir(dirname(full), { recursive: true });
+  await makeFolders(dirname(full));
   if (!(await hasRealParents(root, path)))
     throw new FetchError("SWITCH_FAILED", `there is no folder for ${path}`);
   if (await isFolder(full)) await rmdir(full);
+}
+
+/** Each that is made lasts in the one above it. */
+async function makeFolders(folder: string): Promise<void> {
+  const first = await mkdir(folder, { recursive: true });
+  if (first === undefined) return;
+  for (let made = folder; made.length >= first.length; made = dirname(made)) syncFolder(dirname(made));
+}
+
+/** For good: permissions belong to the thing itself, and a sync of its folder does not reach them. */
+async function setMode(full: string, permissions: string): Promise<void> {
+  const mode = Number.parseInt(permissions, 8);
+  const handle = await open(full, "r").catch((error: unknown) => {
+    // Its owner may not read it; then only its folder's sync is left.
+    if (systemCode(error) !== "EACCES") throw error;
+    return undefined;
+  });
+  if (!handle) return chmod(full, mode);
+  try {
+    await handle.chmod(mode);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
 }
 
 async function isFolder(full: string): Promise<boolean> {
