@@ -31,6 +31,7 @@ const TOOLS = [
   ["bzip2", "bzip2"],
   ["xz", "xz-utils"],
   ["strace", "strace"],
+  ["mkfs.ext4", "e2fsprogs"],
   ["g++", "g++"],
   ["make", "make"],
   ["python3", "python3"],

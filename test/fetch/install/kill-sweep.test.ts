@@ -1,0 +1,51 @@
+/**
+ * SIGKILL at the system calls of an update and of a rollback: the next command leaves the old or the new release,
+ * whole, with its records, and the ways forward and back are open.
+ */
+import { rmSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Examiner } from "../../kit/sweep/after-cut.ts";
+import { hasStrace, nameOf, type Point, pointsOf, record, runWith } from "../../kit/sweep/strace.ts";
+import { chosen, sweep } from "../../kit/sweep/sweep.ts";
+import { type Action, makeSweepWorld, type SweepWorld } from "../../kit/sweep/sweep-world.ts";
+
+const LEAST_POINTS = 200;
+
+describe.skipIf(!hasStrace())("killed", () => {
+  let world: SweepWorld;
+  let examiner: Examiner;
+  let points = 0;
+
+  beforeAll(async () => {
+    world = await makeSweepWorld();
+    examiner = await Examiner.of(world);
+  });
+  afterAll(() => world?.remove());
+
+  it.each<Action>(["install", "update", "undo", "rollback"])(
+    "at any call of an %s: old or new, whole",
+    { timeout: 1_800_000 },
+    async (action) => {
+      const all = pointsOf(await record(world, action, world.device(action, `recorded-${action}`)));
+      const swept = chosen(all, LEAST_POINTS / 4);
+      points += swept.length;
+      const faults = await sweep(swept, nameOf, (point, index) => killAt(action, point, index));
+      console.log(`kill sweep: ${action}: ${swept.length} of ${all.length} points, ${faults.length} faults`);
+      expect(faults).toEqual([]);
+    },
+  );
+
+  it(`has met at least ${LEAST_POINTS} points`, () => {
+    expect(points).toBeGreaterThanOrEqual(LEAST_POINTS);
+  });
+
+  /** In turn, a command that only recovers comes next, or an update at once. */
+  async function killAt(action: Action, point: Point, index: number): Promise<readonly string[]> {
+    const root = world.device(action, `${action}-${index}`);
+    const ending = await runWith(world, action, root, point, "signal=SIGKILL");
+    if (ending.outcome !== "killed") return [`it was never reached: ${JSON.stringify(ending)}`];
+    const faults = await examiner.faults(action, root, index % 2 === 0 ? "recover" : "update");
+    rmSync(root, { recursive: true, force: true });
+    return faults;
+  }
+});
