@@ -9,6 +9,8 @@
  * what was expected, what was found. `facts` carry the values, `hint` says what to do next.
  * Anything that is not a ThemisError is a bug.
  */
+import { constants } from "node:os";
+
 export type FailureKind = "refused" | "failed" | "usage";
 
 /** Who has to act on it: decides the exit status (bin/exit-status.ts). */
@@ -56,5 +58,11 @@ export function withHint(error: unknown, hints: Readonly<Record<string, string>>
 export function systemCode(error: unknown): string | undefined {
   if (error instanceof ThemisError) return undefined;
   if (!(error instanceof Error) || !("code" in error)) return undefined;
-  return typeof error.code === "string" ? error.code : undefined;
+  if (typeof error.code !== "string") return undefined;
+  return isQuotaExceeded(error) ? "EDQUOT" : error.code;
+}
+
+/** libuv has no name for it: its code is "Unknown system error -122". */
+function isQuotaExceeded(error: Error): boolean {
+  return "errno" in error && error.errno === -constants.errno.EDQUOT;
 }

@@ -3,7 +3,7 @@
  *
  *   0 done   1 failure   2 usage   3 network   4 refused   5 nothing to do   6 local   130 interrupted
  */
-import { ThemisError } from "../base/error.ts";
+import { systemCode, ThemisError } from "../base/error.ts";
 
 export const EXIT = {
   done: 0,
@@ -39,8 +39,7 @@ export function exitStatus(error: unknown): number {
     if (error.area === "local") return EXIT.local;
     return EXIT.failure;
   }
-  const code = error instanceof Error && "code" in error ? String(error.code) : "";
-  return LOCAL.has(code) ? EXIT.local : EXIT.failure;
+  return LOCAL.has(systemCode(error) ?? "") ? EXIT.local : EXIT.failure;
 }
 
 export function isAbort(error: unknown): boolean {

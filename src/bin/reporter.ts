@@ -169,7 +169,7 @@ function describe(error: unknown): {
     const { code, kind, message, hint = hintFor(error.code), facts } = error;
     return { code, kind, message, ...(hint && { hint }), ...(Object.keys(facts).length > 0 && { facts }) };
   }
-  const code = error instanceof Error && "code" in error ? String(error.code) : "INTERNAL";
+  const code = systemCode(error) ?? "INTERNAL";
   return { code, kind: "failed", message: error instanceof Error ? error.message : String(error) };
 }
 

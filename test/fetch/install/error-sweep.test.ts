@@ -18,7 +18,8 @@ import { chosen, sweep } from "../../kit/sweep/sweep.ts";
 import { type Action, makeSweepWorld, type SweepWorld } from "../../kit/sweep/sweep-world.ts";
 
 /** Of each action and each error; all of them with npm run sweep. */
-const POINTS = 12;
+const POINTS = 8;
+const RARE_POINTS = 3;
 
 /** What a failing disk, a full one, a quota and a lost right end in. */
 const CODES = new Set(["DISK_FAILED", "NO_SPACE", "ROOT_UNWRITABLE", "STATE_UNREADABLE", "SWITCH_FAILED"]);
@@ -56,7 +57,7 @@ describe.skipIf(!hasStrace())("a call fails", () => {
       const points = pointsOf(await record(world, action, world.device(action, `recorded-${action}`)));
       const failing = [
         ...COMMON.flatMap((error) => of(error, points, POINTS)),
-        ...RARE.flatMap((error) => of(error, points, POINTS / 3)),
+        ...RARE.flatMap((error) => of(error, points, RARE_POINTS)),
       ];
       const endings = new Map<string, number>();
       const faults = await sweep(failing, named, async (each, index) => {

@@ -14,7 +14,7 @@ import { chosen, SEED, sweep } from "../../kit/sweep/sweep.ts";
 import { type Action, makeSweepWorld, type SweepWorld } from "../../kit/sweep/sweep-world.ts";
 
 /** Of each action; all of them with npm run sweep. */
-const STATES = 150;
+const STATES = 100;
 
 type Found = { readonly state: CrashState; readonly after: string };
 
