@@ -1,5 +1,5 @@
 /**
- * GET over HTTP/1.1 (RFC 9110, 9112) by undici, with our own limits, redirects and credentials.
+ * GET and POST over HTTP/1.1 (RFC 9110, 9112) by undici, with our own limits, redirects and credentials.
  *
  * What goes wrong before an answer is SOURCE_UNREACHABLE, what goes wrong in its body TRANSFER_INTERRUPTED:
  * both may pass. A certificate that does not stand, a redirect that leaves TLS or never ends is refused and
@@ -31,6 +31,9 @@ export type HttpRequest = {
   readonly credentials?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal | undefined;
 };
+
+/** With a body it is a POST. */
+export type HttpCall = HttpRequest & { readonly body?: string };
 
 export type HttpAnswer = {
   readonly status: number;
@@ -86,6 +89,11 @@ export class HttpClient {
     }
   }
 
+  /** One request, and its answer as it is: a redirect is one too. @throws FetchError; the signal's reason */
+  async ask(call: HttpCall): Promise<HttpAnswer> {
+    return this.#dispatch(call.url, call);
+  }
+
   async close(): Promise<void> {
     await this.#dispatcher.destroy();
   }
@@ -100,7 +108,8 @@ export class HttpClient {
     }
   }
 
-  #dispatch(url: URL, { url: first, headers, credentials, signal }: HttpRequest): Promise<HttpAnswer> {
+  #dispatch(url: URL, call: HttpCall): Promise<HttpAnswer> {
+    const { url: first, headers, credentials, signal, body: sent } = call;
     signal?.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<HttpAnswer>();
     let body: HttpBody | undefined;
@@ -126,7 +135,8 @@ export class HttpClient {
       {
         origin: url.origin,
         path: `${url.pathname}${url.search}`,
-        method: "GET",
+        method: sent === undefined ? "GET" : "POST",
+        ...(sent !== undefined && { body: sent }),
         headers: {
           "accept-encoding": "identity",
           ...headers,
