@@ -26,7 +26,7 @@ export type PreFlightRequest = {
 };
 
 /** Of what is fetched and rebuilt. */
-const SPARE_FACTOR = 2;
+export const SPARE_FACTOR = 2;
 /** Records, folders and partial files of our own. */
 const SPARE_INODES = 64;
 /** A release of tomorrow is a matter of time zones and of clocks that drift; a later one is not. */
