@@ -1,0 +1,97 @@
+/**
+ * stop -> work -> start -> ready, with the time from the first to the last.
+ *
+ * What was not running is not started: an operator may have stopped it on purpose. What was running runs again,
+ * whatever becomes of the work: when that fails or is aborted, the release before is back in its place.
+ */
+import type { UpdateFacts } from "../command-environment.ts";
+import { FetchError } from "../fetch-error.ts";
+import type { Check } from "../health/check.ts";
+import { runCheck } from "../health/run-check.ts";
+import type { Service } from "./service.ts";
+
+export type RestartRequest = {
+  readonly service: Service;
+  /** How long it may take to end by itself. */
+  readonly drainMs: number;
+  /** When it counts as started; without it, once it was started. */
+  readonly ready?: Check | undefined;
+  readonly facts: UpdateFacts;
+  /** Start it though it does not run now: the way back from a release whose service has ended. */
+  readonly startAnyway?: boolean | undefined;
+  readonly signal?: AbortSignal | undefined;
+};
+
+export type Restart = {
+  readonly drained: boolean;
+  readonly stopMs: number;
+  /** From the first request to stop until it was ready. */
+  readonly latencyMs: number;
+};
+
+export type Restarted<T> = {
+  readonly result: T;
+  /** undefined for a service that was not running. */
+  readonly restart: Restart | undefined;
+};
+
+/** @throws FetchError SERVICE_FAILED, SERVICE_MANAGER_MISSING; what the work throws; the signal's reason */
+export async function restartAround<T>(
+  request: RestartRequest,
+  work: () => Promise<T>,
+): Promise<Restarted<T>> {
+  const { service, drainMs, startAnyway = false, signal } = request;
+  signal?.throwIfAborted();
+  const isRunning = await service.isRunning();
+  if (!isRunning && !startAnyway) return { result: await work(), restart: undefined };
+
+  const startedMs = performance.now();
+  const passedMs = (): number => Math.round(performance.now() - startedMs);
+  let drained = true;
+  let stopMs: number;
+  let result: T;
+  try {
+    if (isRunning) ({ drained } = await service.stop(drainMs));
+    stopMs = passedMs();
+    signal?.throwIfAborted();
+    result = await work();
+  } catch (error) {
+    await startAgain(service, error);
+    throw error;
+  }
+  await service.start();
+  await untilReady(request);
+  return { result, restart: { drained, stopMs, latencyMs: passedMs() } };
+}
+
+/** @throws FetchError SERVICE_FAILED: both failures in one sentence */
+async function startAgain(service: Service, before: unknown): Promise<void> {
+  try {
+    if (!(await service.isRunning())) await service.start();
+  } catch (error) {
+    const [why, first] = [error, before].map((each) => (each instanceof Error ? each.message : String(each)));
+    throw new FetchError(
+      "SERVICE_FAILED",
+      `${service.name} does not run again (${why}) after this: ${first}`,
+      {
+        cause: before,
+        facts: { service: service.name },
+        hint: `start ${service.name} by hand`,
+      },
+    );
+  }
+}
+
+async function untilReady({ service, ready, facts, signal }: RestartRequest): Promise<void> {
+  if (!ready) return;
+  const report = await runCheck(ready, facts, signal);
+  if (report.passed) return;
+  const { expected, found } = report;
+  throw new FetchError(
+    "SERVICE_FAILED",
+    `${service.name} is not ready: expected ${expected}, found ${found}`,
+    {
+      facts: { service: service.name, ...report },
+    },
+  );
+}
