@@ -3,6 +3,7 @@ export { readTrustAnchors, type TrustAnchor } from "../trust/anchor.ts";
 export { readCrls } from "../trust/crl-file.ts";
 export { SignatureValidator } from "../trust/signature-validator.ts";
 export type { Applied, PatchPlace } from "./apply-delta.ts";
+export type { UpdateFacts } from "./command-environment.ts";
 export {
   type ApplyDeltaRequest,
   type ApplyRequest,
@@ -21,6 +22,36 @@ export {
   type OfflineBundleRequest,
   type OfflineBundleTools,
 } from "./offline/make-bundle.ts";
+export type {
+  Check,
+  CheckKind,
+  CheckReport,
+  CommandRun,
+  FunctionRun,
+  HttpRun,
+  Verdict,
+} from "./health/check.ts";
+export {
+  type Dependency,
+  HealthCheck,
+  type HealthCheckOptions,
+  type HealthFinding,
+  type HealthReport,
+} from "./health/health-check.ts";
+export {
+  UpdateVerifier,
+  type UpdateVerifierOptions,
+  type VerificationReport,
+  type VerifyUpdateRequest,
+} from "./health/update-verifier.ts";
+export { type Hook, runAfterHook, runBeforeHook, type UpdateOutcome } from "./hooks.ts";
+export type { Send, SendAnswer } from "./notify/deliver.ts";
+export {
+  type NotificationTarget,
+  NotificationWebhook,
+  type NotificationWebhookOptions,
+} from "./notify/notification-webhook.ts";
+export type { Notice, UpdateEvent } from "./notify/update-event.ts";
 export {
   type DownloaderOptions,
   type DownloadRequest,
@@ -30,6 +61,11 @@ export {
 export { type RollbackResult, readStatus, rollBack, type Status } from "./rollback.ts";
 export { AccessToken } from "./transfer/access-token.ts";
 export type { GitHubAccess } from "./transfer/open-source.ts";
+export { CommandService, type CommandServiceOptions } from "./service/command-service.ts";
+export { type Restart, type Restarted, type RestartRequest, restartAround } from "./service/restart.ts";
+export type { Service, Stopped } from "./service/service.ts";
+export { Supervisor, type SupervisorOptions } from "./service/supervisor.ts";
+export { SystemdService, type SystemdServiceOptions } from "./service/systemd-service.ts";
 export {
   download,
   planOnly,
