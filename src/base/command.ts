@@ -8,8 +8,8 @@
  * purpose (setsid) lives on and may hold the pipe open; nobody waits for it. stdin is empty.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { setTimeout } from "node:timers/promises";
 import { systemCode } from "./error.ts";
+import { isWithin } from "./within.ts";
 
 export type CommandRequest = {
   /** A program, found by the PATH of `environment` or relative to `cwd`, and its arguments. */
@@ -66,10 +66,10 @@ export async function runCommand(request: CommandRequest): Promise<CommandEnd> {
   const exit = exitOf(child);
   const end = await firstOf(exit, request);
   if (end === "timed-out" || end === "aborted") await endGroup(child, exit, request.graceMs ?? GRACE_MS);
-  else await settled(closed.promise);
+  else await isWithin(closed.promise, DRAIN_MS);
   if (!request.mayOutlive && child.pid !== undefined) {
     signalGroup(child.pid, "SIGKILL");
-    await settled(closed.promise);
+    await isWithin(closed.promise, DRAIN_MS);
   }
   for (const stream of [child.stdout, child.stderr]) stream?.destroy();
   child.unref();
@@ -77,10 +77,10 @@ export async function runCommand(request: CommandRequest): Promise<CommandEnd> {
   return end === "timed-out" ? finish({ kind: "timed-out" }) : finish(end);
 }
 
-/** Nobody is left behind: not an error when the group is gone, or has become another user's. */
+/** No error when the group is gone, or has become another user's. Windows knows no groups. */
 export function signalGroup(leader: number, signal: NodeJS.Signals): void {
   try {
-    process.kill(-leader, signal);
+    process.kill(process.platform === "win32" ? leader : -leader, signal);
   } catch {
     // ESRCH, EPERM.
   }
@@ -117,36 +117,20 @@ async function firstOf(
   const aborted = new Promise<"aborted">((resolve) => {
     signal?.addEventListener("abort", () => resolve("aborted"), { once: true, signal: over.signal });
   });
-  try {
-    return await Promise.race([exit, aborted, timeout(timeoutMs, "timed-out" as const, over.signal)]);
-  } finally {
-    over.abort();
-  }
+  const first = Promise.race([exit, aborted]);
+  const inTime = await isWithin(first, timeoutMs);
+  over.abort();
+  return inTime ? first : "timed-out";
 }
 
 async function endGroup(child: ChildProcess, exit: Promise<Exit>, graceMs: number): Promise<void> {
   if (child.pid === undefined) return;
   if (graceMs > 0) {
     signalGroup(child.pid, "SIGTERM");
-    await within(exit, graceMs);
+    await isWithin(exit, graceMs);
   }
   signalGroup(child.pid, "SIGKILL");
-  await within(exit, KILL_MS);
-}
-
-function settled(closed: Promise<void>): Promise<void> {
-  return within(closed, DRAIN_MS);
-}
-
-/** Until it is there, or for so long. */
-async function within(what: Promise<unknown>, milliseconds: number): Promise<void> {
-  const over = new AbortController();
-  await Promise.race([what, timeout(milliseconds, undefined, over.signal)]);
-  over.abort();
-}
-
-function timeout<T>(milliseconds: number, value: T, signal: AbortSignal): Promise<T> {
-  return setTimeout(milliseconds, value, { signal }).catch(() => value);
+  await isWithin(exit, KILL_MS);
 }
 
 class LastBytes {

@@ -118,6 +118,13 @@ describe("at its timeout", () => {
   });
 });
 
+it("a timeout that no timer can count does not end a program at once", async () => {
+  expect(await shell("sleep 0.2; echo done", { timeoutMs: 1e12 })).toMatchObject({
+    kind: "exited",
+    output: "done\n",
+  });
+});
+
 describe("a program that has ended", () => {
   it("leaves nobody in the background who holds the pipe", async () => {
     const end = await shell("sleep 600 & echo $! > child; echo done");

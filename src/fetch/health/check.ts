@@ -75,7 +75,9 @@ function whatIsWrong({ name, timeoutMs, attempts = 1, intervalMs = 0, run }: Che
   if (!isBetween(run.maxLatencyMs, 1, MOST_MS))
     return `allows a latency that is not within 1 and ${MOST_MS} ms`;
   const url = URL.canParse(run.http) ? new URL(run.http) : undefined;
-  return url && /^https?:$/.test(url.protocol) ? undefined : "asks what is no http(s) URL";
+  if (!url || !/^https?:$/.test(url.protocol)) return "asks what is no http(s) URL";
+  // It would stand in a report.
+  return url.username + url.password === "" ? undefined : "has a name or a password in its URL";
 }
 
 function isBetween(value: number, least: number, most: number): boolean {

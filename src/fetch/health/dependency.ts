@@ -12,15 +12,18 @@ import { parseRange, type VersionRange } from "../../base/version-range.ts";
 
 export type Requirement = { readonly name: string; readonly range: VersionRange; readonly rangeText: string };
 
+/** Of packages and of programs; "@scope/name" too. */
+const NAME = /^@?[A-Za-z0-9][A-Za-z0-9._/-]*$/;
 /** Nobody says more before a version. */
 const MAX_TEXT_CHARACTERS = 4096;
 
 /** undefined for what cannot be read. */
 export function parseRequirement(text: string): Requirement | undefined {
-  const [, name = "", rangeText = ""] =
-    /^\s*(@?[A-Za-z0-9][A-Za-z0-9._/-]*)(?:\s+(.*?))?\s*$/.exec(text) ?? [];
+  const words = text.trim();
+  const [name = ""] = words.split(/\s/, 1);
+  const rangeText = words.slice(name.length).trim();
   const range = parseRange(rangeText);
-  return name === "" || range === undefined ? undefined : { name, range, rangeText };
+  return NAME.test(name) && range ? { name, range, rangeText } : undefined;
 }
 
 export function findVersion(text: string): Version | undefined {

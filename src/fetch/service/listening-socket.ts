@@ -20,6 +20,8 @@ export type ListenAt = {
 
 /** Linux cuts it to net.core.somaxconn, 4096 by default. */
 const BACKLOG = 4096;
+/** To start Node on a machine that is busy. */
+const LISTEN_MS = 30_000;
 /** It ends before its event loop would accept anything. */
 const LISTEN = `require("node:net").createServer().listen({ fd: 3, backlog: ${BACKLOG} }, () => process.exit(0));`;
 
@@ -74,7 +76,8 @@ async function listen(descriptor: number, at: string): Promise<void> {
   const failed = (why: string, cause?: unknown): void =>
     reject(new FetchError("SERVICE_FAILED", `nothing can listen at ${at}: ${why}`, { cause }));
   // Without an environment: NODE_OPTIONS could bring foreign code or a debugger in.
-  spawn(process.execPath, ["-e", LISTEN], { stdio: ["ignore", "ignore", "ignore", descriptor], env: {} })
+  const options = { env: {}, timeout: LISTEN_MS, killSignal: "SIGKILL" } as const;
+  spawn(process.execPath, ["-e", LISTEN], { stdio: ["ignore", "ignore", "ignore", descriptor], ...options })
     .once("error", (cause) => failed(systemCode(cause) ?? cause.message, cause))
     .once("exit", (status, signal) => (status === 0 ? resolve() : failed(`status ${status ?? signal}`)));
   return promise;

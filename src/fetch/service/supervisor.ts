@@ -12,9 +12,9 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import type { AddressInfo } from "node:net";
-import { setTimeout as pause } from "node:timers/promises";
 import { signalGroup } from "../../base/command.ts";
 import { systemCode } from "../../base/error.ts";
+import { isWithin } from "../../base/within.ts";
 import { plainEnvironment } from "../command-environment.ts";
 import { FetchError } from "../fetch-error.ts";
 import { type ListenAt, ListeningSocket } from "./listening-socket.ts";
@@ -163,12 +163,4 @@ export class Supervisor implements Service {
       });
     }, againInMs);
   }
-}
-
-async function isWithin(ended: Promise<void>, milliseconds: number): Promise<boolean> {
-  const over = new AbortController();
-  const late = pause(milliseconds, false, { signal: over.signal }).catch(() => false);
-  const inTime = await Promise.race([ended.then(() => true), late]);
-  over.abort();
-  return inTime;
 }

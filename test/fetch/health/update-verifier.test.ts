@@ -289,6 +289,7 @@ describe("the verifier", () => {
     ["a timeout of no number", [check({ command: ["true"], expectStatus: 0 }, { timeoutMs: Number.NaN })]],
     ["no program", [check({ command: [], expectStatus: 0 })]],
     ["a URL of a file", [check(http("file:///etc/passwd"))]],
+    ["a URL with a password", [check(http("http://user:secret@localhost/"))]],
     ["no URL", [check(http("nowhere"))]],
     ["no attempts", [check({ command: ["true"], expectStatus: 0 }, { attempts: 0 })]],
   ])("refuses checks with %s", (_, checks) => {
