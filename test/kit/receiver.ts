@@ -1,5 +1,6 @@
 /** Takes what is posted to it, and answers as it is told. */
-import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
+import { createServer, type IncomingHttpHeaders, type RequestListener, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 
 export type Posted = {
@@ -15,12 +16,16 @@ export type Receiver = {
   readonly close: () => Promise<void>;
 };
 
-/** @param answer gets how many came before; default 202 */
+/**
+ * @param answer gets how many came before; default 202
+ * @param tls PEM
+ */
 export async function receiver(
   answer: (response: ServerResponse, before: number) => void = (response) => response.writeHead(202).end(),
+  tls?: { readonly key: Buffer; readonly cert: Buffer },
 ): Promise<Receiver> {
   const posted: Posted[] = [];
-  const server = createServer((request, response) => {
+  const listener: RequestListener = (request, response) => {
     let body = "";
     request.setEncoding("utf8").on("data", (text: string) => {
       body += text;
@@ -29,10 +34,11 @@ export async function receiver(
       posted.push({ method: request.method!, path: request.url!, headers: request.headers, body });
       answer(response, posted.length - 1);
     });
-  });
+  };
+  const server = tls ? createTlsServer(tls, listener) : createServer(listener);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `${tls ? "https" : "http"}://127.0.0.1:${(server.address() as AddressInfo).port}`,
     posted,
     close: () =>
       new Promise((resolve) => {

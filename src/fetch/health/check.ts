@@ -27,6 +27,8 @@ export type HttpRun = {
   readonly maxLatencyMs: number;
   /** What the body must contain, in its first 64 KiB. */
   readonly expectBody?: string | undefined;
+  /** A PEM file of certification authorities that are believed besides Node's own. */
+  readonly caFile?: string | undefined;
 };
 
 export type Verdict = { readonly passed: boolean; readonly expected: string; readonly found: string };

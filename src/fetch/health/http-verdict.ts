@@ -15,7 +15,8 @@ const MAX_BODY_BYTES = 64 << 10;
 /** @throws FetchError for what ends a request; the signal's reason */
 export async function httpVerdict(run: HttpRun, signal: AbortSignal): Promise<Verdict> {
   const url = new URL(run.http);
-  const client = new HttpClient({ connections: 1, ...(isLoopback(url) && { environment: {} }) });
+  const direct = isLoopback(url) && { environment: {} };
+  const client = new HttpClient({ connections: 1, caFile: run.caFile, ...direct });
   const latency = new AbortController();
   const timer = setTimeout(() => latency.abort(), run.maxLatencyMs);
   const startedMs = performance.now();

@@ -3,7 +3,8 @@
  *
  *   2xx                                  delivered
  *   408, 429, 5xx, no answer             again, after what Retry-After asks for or a growing rest
- *   anything else, a redirect too        not: asking again would not help
+ *   anything else, a redirect too,       not: asking again would not help
+ *   a certificate that does not stand
  *
  * What went wrong is told in words of our own. A URL of Slack's is a secret, and so are headers and bodies, and
  * errors name URLs; so nothing that came from outside gets into a note but a status and the system's code.
@@ -11,6 +12,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { systemCode } from "../../base/error.ts";
 import { backOff } from "../../base/retry.ts";
+import { FetchError } from "../fetch-error.ts";
 import { waitOf } from "../transfer/retry-after.ts";
 import type { Notice } from "./update-event.ts";
 
@@ -74,7 +76,9 @@ async function attemptOnce(notice: Notice, send: Send, signal: AbortSignal): Pro
     const wait = waitOf({ status, headers, text: "", secondaryMs: 0, nowMs: Date.now() });
     return { kind: "again", why, waitMs: wait.kind === "none" ? 0 : wait.ms };
   } catch (error) {
-    return { kind: "again", why: `it could not be sent (${codeOf(error)})`, waitMs: 0 };
+    const why = `it could not be sent (${codeOf(error)})`;
+    if (error instanceof FetchError && error.code === "TLS_UNTRUSTED") return { kind: "refused", why };
+    return { kind: "again", why, waitMs: 0 };
   }
 }
 

@@ -26,6 +26,8 @@ export type NotificationWebhookOptions = {
   readonly targets: readonly NotificationTarget[];
   /** For all attempts of all targets, which go at once; default 10,000. */
   readonly deadlineMs?: number | undefined;
+  /** A PEM file of certification authorities that are believed besides Node's own. */
+  readonly caFile?: string | undefined;
   /** Instead of HTTP by ourselves. */
   readonly send?: Send | undefined;
 };
@@ -44,10 +46,10 @@ export class NotificationWebhook {
   readonly #send: Send;
 
   /** @throws FetchError WEBHOOK_INVALID */
-  constructor({ targets, deadlineMs = DEADLINE_MS, send = post }: NotificationWebhookOptions) {
+  constructor({ targets, deadlineMs = DEADLINE_MS, caFile, send }: NotificationWebhookOptions) {
     this.#channels = targets.map(channelOf);
     this.#deadlineMs = deadlineMs;
-    this.#send = send;
+    this.#send = send ?? posting(caFile);
   }
 
   /** What did not get through, in a sentence each; no secret in any. Never rejects. */
@@ -104,13 +106,16 @@ function secureUrl(kind: string, text: string): URL {
   throw new FetchError("WEBHOOK_INVALID", `the ${kind} webhook has no https URL`);
 }
 
-const post: Send = async (notice, signal) => {
-  const client = new HttpClient({ connections: 1, ...(isLoopback(notice.url) && { environment: {} }) });
-  try {
-    const { status, headers, body } = await client.ask({ ...notice, signal });
-    body.cancel();
-    return { status, headers };
-  } finally {
-    await client.close();
-  }
-};
+function posting(caFile: string | undefined): Send {
+  return async (notice, signal) => {
+    const direct = isLoopback(notice.url) && { environment: {} };
+    const client = new HttpClient({ connections: 1, caFile, ...direct });
+    try {
+      const { status, headers, body } = await client.ask({ ...notice, signal });
+      body.cancel();
+      return { status, headers };
+    } finally {
+      await client.close();
+    }
+  };
+}

@@ -1,5 +1,6 @@
 /** What Slack, PagerDuty and a verifier of Standard Webhooks would receive, and that nothing fails or leaks. */
 import { createHmac, randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { afterEach, describe, expect, it } from "vitest";
 import {
   type NotificationTarget,
@@ -8,7 +9,9 @@ import {
 } from "../../../src/fetch/notify/notification-webhook.ts";
 import { parseSecret, signature } from "../../../src/fetch/notify/signed-webhook.ts";
 import type { Notice, UpdateEvent } from "../../../src/fetch/notify/update-event.ts";
+import { makePki } from "../../kit/pki.ts";
 import { type Receiver, receiver } from "../../kit/receiver.ts";
+import { hasTool } from "../../kit/tools.ts";
 
 const ROUTING_KEY = "0123456789abcdef0123456789abcdef";
 const SECRET = `whsec_${randomBytes(32).toString("base64")}`;
@@ -263,6 +266,20 @@ describe("that does not get through", () => {
       expect.stringContaining("signed"),
     ]);
   });
+});
+
+it.skipIf(!hasTool("openssl"))("believes an authority that is named, and no other", async () => {
+  const pki = makePki({ intermediates: 0 });
+  const { keyPath, pem } = pki.issueServer("receiver", "IP:127.0.0.1");
+  const made = await receiver(undefined, { key: readFileSync(keyPath), cert: pem });
+  open.push(made);
+  const caFile = pki.root.certificatePath;
+  expect(await webhook(signed(made.url), { caFile }).notify(event)).toEqual([]);
+  expect(await webhook(signed(made.url)).notify(event)).toEqual([
+    expect.stringMatching(/could not be sent \(([A-Z_]*CERT[A-Z_]*|UNABLE_TO[A-Z_]*)\)$/),
+  ]);
+  expect(made.posted).toHaveLength(1);
+  pki.remove();
 });
 
 it("goes by the given send, with all that it needs", async () => {

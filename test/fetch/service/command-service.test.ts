@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { CommandService } from "../../../src/fetch/service/command-service.ts";
+import { restartAround } from "../../../src/fetch/service/restart.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -93,6 +94,22 @@ it.each([
     status: () => service.isRunning(),
   };
   await expect(call[verb]()).rejects.toMatchObject({ code: "SERVICE_FAILED", message });
+});
+
+it("that does not run again after a failed switch is told with both failures", async () => {
+  const start = ["sh", "-c", "[ -e broken ] && exit 9; exec ./ctl start"];
+  const service = daemon(undefined, { start });
+  await service.start();
+  const request = { service, drainMs: 60_000, facts: { root: folder, from: "1", to: "2" } };
+  const work = restartAround(request, async () => {
+    writeFileSync(join(folder, "broken"), "");
+    throw new Error("the switch was undone");
+  });
+  await expect(work).rejects.toMatchObject({
+    code: "SERVICE_FAILED",
+    message: "app does not run again (app could not be started: status 9) after this: the switch was undone",
+    cause: expect.objectContaining({ message: "the switch was undone" }),
+  });
 });
 
 it("wants all three commands", () => {

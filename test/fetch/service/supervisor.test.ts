@@ -89,6 +89,14 @@ it(`restarts under ${CONNECTIONS} open connections, and refuses not one attempt`
   );
 });
 
+it("refuses visitors once nobody keeps the socket: so a refusal would be counted", async () => {
+  const service = await sample();
+  await service.close(0);
+  const visitors = new Visitors(portOf(service), 5);
+  await setTimeout(50);
+  expect(new Set(await visitors.end())).toEqual(new Set(["ECONNREFUSED"]));
+});
+
 it("kills at the deadline who will not end, and keeps the visitors waiting meanwhile", async () => {
   const service = await sample("stubborn");
   await service.start();
