@@ -96,7 +96,7 @@ describe("a program", () => {
 describe("at its timeout", () => {
   it("a program may clean up", async () => {
     const script = "trap 'echo bye; exit 0' TERM; echo started; while :; do sleep 0.05; done";
-    expect(await shell(script, { timeoutMs: 500 })).toMatchObject({
+    expect(await shell(script, { timeoutMs: 1000 })).toMatchObject({
       kind: "timed-out",
       output: expect.stringMatching(/^started\n(Terminated\n)?bye\n$/),
     });
@@ -104,7 +104,7 @@ describe("at its timeout", () => {
 
   it("a program that will not end is killed with all that it started", async () => {
     const script = `trap '' TERM; (trap '' TERM; echo $BASHPID > child; while :; do sleep 1; done) & while :; do sleep 1; done`;
-    const end = run(["bash", "-c", script], { timeoutMs: 700, graceMs: 100 });
+    const end = run(["bash", "-c", script], { timeoutMs: 2000, graceMs: 100 });
     const child = await pidIn("child");
     expect(lives(child)).toBe(true);
     expect(await end).toMatchObject({ kind: "timed-out" });

@@ -84,7 +84,7 @@ describe("a command", () => {
 
   it("that hangs is ended at its timeout, and what it said is told", async () => {
     const run = { command: ["sh", "-c", "echo waiting for the lock; sleep 600"], expectStatus: 0 };
-    expect(await one(check(run, { timeoutMs: 300 }))).toMatchObject({
+    expect(await one(check(run, { timeoutMs: 1000 }))).toMatchObject({
       passed: false,
       found: expect.stringMatching(/^it had not ended after \d+ ms: waiting for the lock$/),
     });
@@ -111,7 +111,7 @@ describe("a command", () => {
   it("that is cut off at last has found what it found before", async () => {
     const script = "[ -e tried ] && sleep 600; touch tried; echo not yet; exit 1";
     const run = { command: ["sh", "-c", script], expectStatus: 0 };
-    expect(await one(check(run, { attempts: 9, intervalMs: 1, timeoutMs: 500 }))).toMatchObject({
+    expect(await one(check(run, { attempts: 9, intervalMs: 1, timeoutMs: 1500 }))).toMatchObject({
       found: expect.stringMatching(/^status 1: not yet; at last it had not ended/),
     });
   });
