@@ -32,7 +32,7 @@ describe("before an update", () => {
     [
       "never ends",
       "trap '' TERM; echo still here; while :; do sleep 1; done",
-      300,
+      1000,
       /had not ended.*still here$/,
     ],
   ])("a hook that %s refuses it", async (_, script, timeoutMs, message) => {
