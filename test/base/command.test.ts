@@ -143,7 +143,7 @@ describe("a program that has ended", () => {
   });
 
   it("may leave a daemon, when it is there for that, which can print", async () => {
-    const script = `sh -c 'sleep 0.3; echo printed; echo survived > log; sleep 600' & echo $! > child`;
+    const script = `sh -c 'sleep 0.3; echo printed; echo survived > log; exec sleep 600' & echo $! > child`;
     expect(await shell(script, { mayOutlive: true })).toMatchObject({
       kind: "exited",
       status: 0,
