@@ -21,6 +21,7 @@ switch (what) {
     break;
   case "manifest":
     await import("./manifest.ts");
+    break;
   case "service":
     await import("./service.ts");
     break;

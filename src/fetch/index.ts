@@ -59,13 +59,13 @@ export {
   ParallelDownloader,
 } from "./parallel-downloader.ts";
 export { type RollbackResult, readStatus, rollBack, type Status } from "./rollback.ts";
-export { AccessToken } from "./transfer/access-token.ts";
-export type { GitHubAccess } from "./transfer/open-source.ts";
 export { CommandService, type CommandServiceOptions } from "./service/command-service.ts";
 export { type Restart, type Restarted, type RestartRequest, restartAround } from "./service/restart.ts";
 export type { Service, Stopped } from "./service/service.ts";
 export { Supervisor, type SupervisorOptions } from "./service/supervisor.ts";
 export { SystemdService, type SystemdServiceOptions } from "./service/systemd-service.ts";
+export { AccessToken } from "./transfer/access-token.ts";
+export type { GitHubAccess } from "./transfer/open-source.ts";
 export {
   download,
   planOnly,
