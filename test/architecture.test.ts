@@ -28,6 +28,7 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   "bsdiff-node": /^publish\/diff\//,
   ajv: /^format\//,
   undici: /^fetch\/transfer\/(http-(client|body)|undici-parts\.d)\.ts$/,
+  yaml: /^format\/config\/yaml-document\.ts$/,
   commander: /^bin\//,
   "@inquirer/password": /^bin\//,
 };

@@ -5,7 +5,7 @@
  * or /dev/zero, which never ends. O_NONBLOCK makes the opening return at once, and fstat of what was
  * opened (not stat of the name, which may point elsewhere a moment later) says whether it is a file.
  */
-import { closeSync, constants, fstatSync, openSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, type Stats } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { type FailureDetails, ThemisError } from "./error.ts";
 
@@ -17,14 +17,16 @@ export class InputError extends ThemisError<"FILE_NOT_REGULAR" | "FILE_TOO_LARGE
 
 const READ_ONLY_AT_ONCE = constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
 
-/** @throws InputError FILE_NOT_REGULAR; the system's error when it cannot be opened */
+/** @param demand asked about what was opened. @throws InputError FILE_NOT_REGULAR; what demand throws; the system's */
 export async function openRegularFile(
   path: string,
+  demand?: (stat: Stats) => void,
 ): Promise<{ readonly file: FileHandle; readonly size: number }> {
   const file = await open(path, READ_ONLY_AT_ONCE);
   try {
     const stat = await file.stat();
     if (!stat.isFile()) throw notRegular(path);
+    demand?.(stat);
     return { file, size: stat.size };
   } catch (error) {
     await file.close();
@@ -41,9 +43,13 @@ export function openRegularFileSync(path: string): { readonly file: number; read
   throw notRegular(path);
 }
 
-/** @throws InputError; the system's error when it cannot be opened or read */
-export async function readRegularFile(path: string, maxBytes: number): Promise<Buffer> {
-  const { file, size } = await openRegularFile(path);
+/** @throws InputError; what `demand` throws; the system's error when it cannot be opened or read */
+export async function readRegularFile(
+  path: string,
+  maxBytes: number,
+  demand?: (stat: Stats) => void,
+): Promise<Buffer> {
+  const { file, size } = await openRegularFile(path, demand);
   try {
     if (size > maxBytes) throw tooLarge(path, maxBytes);
     return await readUpTo(file, path, maxBytes);

@@ -83,7 +83,7 @@ export async function runProgram(program: Command, say: Reporter, argv: readonly
 function prepare(program: Command, say: Reporter, shown = { text: "" }): { text: string } {
   refuseTwice(program);
   program.hook("preAction", (_, action) => {
-    say.silent = say.options.quiet && ACTIONS.has(action.name()) && !action.opts().dryRun;
+    say.isAction = ACTIONS.has(action.name()) && !action.opts().dryRun;
   });
   // `build --version V` is the release's version; the program's own stands before the command.
   program

@@ -34,8 +34,8 @@ export class Reporter {
   #label = "";
   #lastMs = 0;
   #barShown = false;
-  /** The command is asked for what it does, and --quiet for no word about it. */
-  silent = false;
+  /** The command is asked for what it does, and --quiet is for no word about it. */
+  isAction = false;
   #answered = false;
 
   constructor(program: string) {
@@ -46,7 +46,7 @@ export class Reporter {
   result(value: unknown, text: string): void {
     this.#clearBar();
     if (this.options.json) this.#document(value);
-    else if (!this.silent && text !== "") process.stdout.write(`${text}\n`);
+    else if (!(this.isAction && this.options.quiet) && text !== "") process.stdout.write(`${text}\n`);
   }
 
   /** The first is the answer; a second Ctrl-C while it is printed adds none. */

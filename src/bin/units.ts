@@ -1,5 +1,6 @@
 /** Sizes, shares and times as people read and write them. Documents keep exact bytes and ISO 8601. */
 import { ThemisError } from "../base/error.ts";
+import { parseSize } from "../base/units.ts";
 
 const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
 
@@ -14,17 +15,13 @@ export function size(bytes: number): string {
   return `${unit === 0 ? value : value.toFixed(value < 10 ? 2 : 1)} ${UNITS[unit]}`;
 }
 
-const FACTORS: Readonly<Record<string, number>> = { "": 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
-
 /** @throws ThemisError USAGE */
 export function parseBytes(option: string, text: string): number {
-  const [, digits, unit] = /^(\d{1,15})([KMG]?)$/i.exec(text) ?? [];
-  if (digits === undefined) {
-    throw new ThemisError("USAGE", "usage", `${option} takes a size, not ${JSON.stringify(text)}`, {
-      hint: "bytes, or a number with K, M or G, such as 800M",
-    });
-  }
-  return Number(digits) * FACTORS[(unit ?? "").toUpperCase()]!;
+  const bytes = parseSize(text);
+  if (bytes !== undefined) return bytes;
+  throw new ThemisError("USAGE", "usage", `${option} takes a size, not ${JSON.stringify(text)}`, {
+    hint: "bytes, or a number with K, M or G, such as 800M",
+  });
 }
 
 /** How much smaller `part` is than `whole`: "98.2 %", or "nothing"; " saved" may follow either. */

@@ -4,6 +4,10 @@ export { readCrls } from "../trust/crl-file.ts";
 export { SignatureValidator } from "../trust/signature-validator.ts";
 export type { Applied, PatchPlace } from "./apply-delta.ts";
 export type { UpdateFacts } from "./command-environment.ts";
+export type { Configuration } from "./config/configuration.ts";
+export { type ServiceChoice, serviceOf } from "./config/hot-reload.ts";
+export { type ConfigRequest, type FlagValue, type LoadedConfig, loadConfig } from "./config/load-config.ts";
+export { type NotificationChoice, notificationTargets } from "./config/notifications.ts";
 export {
   type ApplyDeltaRequest,
   type ApplyRequest,
@@ -15,13 +19,6 @@ export {
 } from "./delta-update-engine.ts";
 export { FetchError } from "./fetch-error.ts";
 export type { DeltaSearch, FoundDelta } from "./find-delta.ts";
-export type { DeltaChoice } from "./offline/choose-assets.ts";
-export {
-  makeOfflineBundle,
-  type OfflineBundle,
-  type OfflineBundleRequest,
-  type OfflineBundleTools,
-} from "./offline/make-bundle.ts";
 export type {
   Check,
   CheckKind,
@@ -52,6 +49,13 @@ export {
   type NotificationWebhookOptions,
 } from "./notify/notification-webhook.ts";
 export type { Notice, UpdateEvent } from "./notify/update-event.ts";
+export type { DeltaChoice } from "./offline/choose-assets.ts";
+export {
+  makeOfflineBundle,
+  type OfflineBundle,
+  type OfflineBundleRequest,
+  type OfflineBundleTools,
+} from "./offline/make-bundle.ts";
 export {
   type DownloaderOptions,
   type DownloadRequest,

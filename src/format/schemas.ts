@@ -1,4 +1,5 @@
-/** Every document that a bundle holds, as JSON Schema 2020-12; scripts/schemas.ts writes them to schemas/. */
+/** Every document that a bundle holds, and the device's configuration, as JSON Schema 2020-12; scripts/schemas.ts writes them to schemas/. */
+import { themisYmlSchema } from "./config/themis-yml.ts";
 import { deltaManifestSchema } from "./manifest/delta-manifest.ts";
 import { deltaReportSchema } from "./manifest/delta-report.ts";
 import { manifestSchema } from "./manifest/manifest.ts";
@@ -9,4 +10,9 @@ export const documentSchemas: Readonly<Record<string, object>> = {
   manifest: { $schema: DIALECT, title: "themis-bundle manifest", ...manifestSchema },
   "delta-manifest": { $schema: DIALECT, title: "themis-bundle delta manifest", ...deltaManifestSchema },
   "delta-report": { $schema: DIALECT, title: "themis-bundle delta report", ...deltaReportSchema },
+  "themis-yml": {
+    $schema: DIALECT,
+    ...themisYmlSchema,
+    title: "themis.yml, the configuration of themis-fetch",
+  },
 };

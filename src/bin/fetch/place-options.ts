@@ -12,16 +12,13 @@ export type TransferOptions = GitHubOptions & {
   readonly ca?: string;
 };
 
-export type PlaceOptions = TransferOptions & { readonly source?: string; readonly offline?: string };
+export type PlaceOptions = {
+  readonly source?: string;
+  readonly offline?: string;
+  readonly mirror?: readonly string[];
+};
 
 export const SOURCE = "a bundle or release page: a folder, an http(s) URL or github:OWNER/REPO";
-
-/** One of the two is required; placeOf() says so. */
-export function withPlaceOptions(made: Command): Command {
-  return made
-    .option("--source <place>", SOURCE)
-    .option("--offline <file>", "in place of --source: one tar file, made by themis-fetch bundle");
-}
 
 export function withTransferOptions(made: Command): Command {
   made
@@ -41,13 +38,8 @@ export function withTransferOptions(made: Command): Command {
   return withGitHub(made);
 }
 
-/** @throws ThemisError USAGE */
-export function placeOf({ source, offline, mirror: mirrors }: PlaceOptions) {
-  if (source === undefined && offline === undefined) {
-    throw new ThemisError("USAGE", "usage", "where the release lies is not said", {
-      hint: "--source takes a folder, an http(s) URL or github:OWNER/REPO, --offline a file of themis-fetch bundle",
-    });
-  }
+/** The file in place of a source, when there is one. @throws ThemisError USAGE: with it nothing of a source is named */
+export function offlineOf({ source, offline, mirror = [] }: PlaceOptions): string | undefined {
   if (source !== undefined && offline !== undefined) {
     throw new ThemisError(
       "USAGE",
@@ -58,7 +50,7 @@ export function placeOf({ source, offline, mirror: mirrors }: PlaceOptions) {
       },
     );
   }
-  if (offline !== undefined && mirrors.length > 0) {
+  if (offline !== undefined && mirror.length > 0) {
     throw new ThemisError(
       "USAGE",
       "usage",
@@ -68,13 +60,13 @@ export function placeOf({ source, offline, mirror: mirrors }: PlaceOptions) {
       },
     );
   }
-  return { source, offline, mirrors };
+  return offline;
 }
 
 /** @throws ThemisError USAGE; FetchError TOKEN_INVALID */
-export async function transferOf(options: TransferOptions & Pick<PlaceOptions, "source">) {
+export async function transferOf(options: TransferOptions & { readonly source: string }) {
   const { source, mirror, connections, limitRate, ca: caFile } = options;
-  const github = await githubAccess(options, source === undefined ? mirror : [source, ...mirror]);
+  const github = await githubAccess(options, [source, ...mirror]);
   return {
     connections,
     caFile,

@@ -3,9 +3,11 @@ import type { Command } from "commander";
 import { readStatus } from "../../fetch/rollback.ts";
 import { command, type Tools } from "../program.ts";
 import { size, table } from "../units.ts";
+import { type SettingOptions, settledRoot, withConfig } from "./settings.ts";
 
 export function statusCommand({ say }: Tools): Command {
-  return rooted("status", "say what is installed").action(async ({ root }: { root: string }) => {
+  return rooted("status", "say what is installed").action(async (options: SettingOptions) => {
+    const root = await settledRoot(options, say);
     const { history, restorePoints, ...now } = await readStatus(root);
     const text =
       now.version === ""
@@ -24,8 +26,8 @@ export function statusCommand({ say }: Tools): Command {
 
 export function restorePointsCommand({ say }: Tools): Command {
   return rooted("restore-points", "list the ways back, newest first").action(
-    async ({ root }: { root: string }) => {
-      const { restorePoints } = await readStatus(root);
+    async (options: SettingOptions) => {
+      const { restorePoints } = await readStatus(await settledRoot(options, say));
       const rows = restorePoints.map(({ id, created, fromVersion, toVersion }) => [
         id,
         created,
@@ -43,8 +45,8 @@ export function restorePointsCommand({ say }: Tools): Command {
 }
 
 export function historyCommand({ say }: Tools): Command {
-  return rooted("history", "list what was done, newest first").action(async ({ root }: { root: string }) => {
-    const { history: entries } = await readStatus(root);
+  return rooted("history", "list what was done, newest first").action(async (options: SettingOptions) => {
+    const { history: entries } = await readStatus(await settledRoot(options, say));
     const rows = entries.map(({ at, action, fromVersion, toVersion, result }) => [
       at,
       action,
@@ -60,8 +62,6 @@ export function historyCommand({ say }: Tools): Command {
 }
 
 function rooted(name: string, summary: string): Command {
-  return command(name, summary, [`themis-fetch ${name} --root /opt/app`]).requiredOption(
-    "--root <folder>",
-    "the installed tree",
-  );
+  const made = command(name, summary, [`themis-fetch ${name} --root /opt/app`]);
+  return withConfig(made.option("--root <folder>", "the installed tree"));
 }

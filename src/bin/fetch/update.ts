@@ -4,23 +4,22 @@ import { download, type Offer, planOnly, type UpdateResult, update } from "../..
 import type { UpdateRequest, UpdateTools } from "../../fetch/update-request.ts";
 import { type CrlOptions, loadCrls, withCrlOptions } from "../crl-options.ts";
 import { EXIT } from "../exit-status.ts";
-import { command, type Tools } from "../program.ts";
-import { loadTrustAnchors } from "../trust-anchors.ts";
-import { parseBytes, saved, seconds, size } from "../units.ts";
+import { command, type Tools, wholeNumber } from "../program.ts";
+import { saved, seconds, size } from "../units.ts";
+import { withGitHub } from "./github-options.ts";
+import { offlineOf, SOURCE } from "./place-options.ts";
 import {
-  type PlaceOptions,
-  placeOf,
-  transferOf,
-  withPlaceOptions,
-  withTransferOptions,
-} from "./place-options.ts";
+  demanded,
+  type SettingOptions,
+  settled,
+  settledAnchors,
+  settledGitHub,
+  withConfig,
+} from "./settings.ts";
 
-type Options = PlaceOptions &
+type Options = SettingOptions &
   CrlOptions & {
-    readonly root: string;
-    readonly trustAnchor: string;
-    readonly version: string;
-    readonly applyMemory?: string;
+    readonly offline?: string;
     readonly exitCode?: boolean;
     readonly dryRun?: boolean;
   };
@@ -33,7 +32,7 @@ export function checkCommand({ say, signal }: Tools): Command {
   )
     .option("--exit-code", "exit with 5 when there is nothing to do")
     .action(async (options: Options) => {
-      const offer = await planOnly(await toRequest(options, signal), planning(say));
+      const offer = await planOnly(await toRequest(options, { say, signal }), planning(say));
       say.result(
         offerJson("check", offer),
         offer.upToDate
@@ -50,7 +49,7 @@ export function planCommand({ say, signal }: Tools): Command {
       "themis-fetch plan --source page --root /opt/app --trust-anchor root.pem",
     ]),
   ).action(async (options: Options) => {
-    const offer = await planOnly(await toRequest(options, signal), planning(say));
+    const offer = await planOnly(await toRequest(options, { say, signal }), planning(say));
     say.result(offerJson("plan", offer), planText(offer));
   });
 }
@@ -61,7 +60,7 @@ export function downloadCommand({ say, signal }: Tools): Command {
       "themis-fetch download --source https://example.org/app --root /opt/app --trust-anchor root.pem",
     ]),
   ).action(async (options: Options) => {
-    const result = await download(await toRequest(options, signal), {
+    const result = await download(await toRequest(options, { say, signal }), {
       now: () => new Date(),
       notice: (message) => say.note(message),
       progress: ({ phase, ...event }) => say.progress({ label: phase, ...event }),
@@ -84,7 +83,7 @@ export function updateCommand({ say, signal }: Tools): Command {
     .option("--dry-run", "say what would be done and write nothing")
     .option("--exit-code", "exit with 5 when there is nothing to do")
     .action(async (options: Options) => {
-      const request = await toRequest(options, signal);
+      const request = await toRequest(options, { say, signal });
       if (options.dryRun) {
         const offer = await planOnly(request, planning(say));
         say.result(offerJson("plan", offer), planText(offer));
@@ -109,24 +108,45 @@ function planning(say: Tools["say"]): UpdateTools {
   return { now: () => new Date(), notice: (message) => say.note(message) };
 }
 
-function withSource(made: Command): Command {
-  withCrlOptions(withPlaceOptions(made))
-    .requiredOption("--root <folder>", "the installed tree")
-    .requiredOption("--trust-anchor <file>", "the pinned certificate, PEM")
-    .option("--version <version>", "this release and no other", "");
-  return withTransferOptions(made).option(
-    "--apply-memory <size>",
-    "take whole what needs more to rebuild, such as 96M (default: all)",
-  );
+/** Every flag that stands for a setting of themis.yml, and those for this time only. */
+export function withSource(made: Command): Command {
+  withCrlOptions(made)
+    .option("--source <place>", SOURCE)
+    .option("--offline <file>", "in place of a source: one tar file, made by themis-fetch bundle")
+    .option("--root <folder>", "the installed tree")
+    .option("--trust-anchor <file>", "the pinned certificate, PEM")
+    .option("--version <version>", "this release and no other")
+    .option(
+      "--mirror <place...>",
+      "where the same releases lie besides; asked when the source fails or is slow",
+    )
+    .option(
+      "--connections <n>",
+      "ranges fetched at once from one source (default: 4)",
+      wholeNumber("--connections", 1, 64),
+    )
+    .option("--limit-rate <size>", "fetch at most so much a second, such as 2M (default: no limit)")
+    .option("--ca <file>", "believe these authorities for TLS too, PEM; NODE_EXTRA_CA_CERTS works as well")
+    .option("--apply-memory <size>", "take whole what needs more to rebuild, such as 96M (default: all)");
+  return withConfig(withGitHub(made));
 }
 
-async function toRequest(options: Options, signal: AbortSignal): Promise<UpdateRequest> {
-  const { root, version } = options;
-  const place = { ...placeOf(options), ...(await transferOf(options)) };
-  const applyMemory =
-    options.applyMemory === undefined ? undefined : parseBytes("--apply-memory", options.applyMemory);
-  const anchors = await loadTrustAnchors(options.trustAnchor);
-  return { ...place, root, version, applyMemory, signal, anchors, ...(await loadCrls(options)) };
+async function toRequest(options: Options, { say, signal }: Tools): Promise<UpdateRequest> {
+  const offline = offlineOf(options);
+  const { configuration } = await settled(options, say);
+  const { checker, autoUpdate, hotReload } = configuration;
+  const source = offline === undefined ? demanded(checker.source, "checker.source", "--source") : undefined;
+  const root = demanded(hotReload.root, "hotReload.root", "--root");
+  const anchors = await settledAnchors(configuration);
+  const { version } = checker;
+  const mirrors = source === undefined ? [] : checker.mirrors;
+  const { connections, limitRate, caFile, applyMemory } = autoUpdate;
+  const places = source === undefined ? [] : [source, ...mirrors];
+  const github = await settledGitHub(configuration, options, places);
+  return {
+    ...{ source, offline, mirrors, root, version, connections, limitRate, caFile, github, applyMemory },
+    ...{ signal, anchors, ...(await loadCrls(options)) },
+  };
 }
 
 function offerJson(name: string, { plan, ...offer }: Offer) {

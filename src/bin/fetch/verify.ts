@@ -3,26 +3,26 @@ import { NOTHING_TRUSTED, verifyRelease } from "../../trust/verify-release.ts";
 import { type CrlOptions, loadCrls, withCrlOptions } from "../crl-options.ts";
 import { command, type Tools } from "../program.ts";
 import { readInput } from "../read-input.ts";
-import { loadTrustAnchors } from "../trust-anchors.ts";
+import { type SettingOptions, settled, settledAnchors, withConfig } from "./settings.ts";
 
-type Options = CrlOptions & {
-  readonly trustAnchor: string;
-  readonly manifest: string;
-  readonly signature: string;
-};
+type Options = SettingOptions &
+  CrlOptions & {
+    readonly manifest: string;
+    readonly signature: string;
+  };
 
 export function verifyCommand({ say }: Tools): Command {
-  return withCrlOptions(
-    command("verify", "prove a manifest by its signature; installs nothing", [
-      "themis-fetch verify --trust-anchor root.pem --manifest manifest.json --signature manifest.json.p7s",
-    ])
-      .requiredOption("--trust-anchor <file>", "the pinned certificate, PEM")
-      .requiredOption("--manifest <file>", "manifest.json")
-      .requiredOption("--signature <file>", "manifest.json.p7s"),
-  ).action(async (options: Options) => {
+  const made = command("verify", "prove a manifest by its signature; installs nothing", [
+    "themis-fetch verify --trust-anchor root.pem --manifest manifest.json --signature manifest.json.p7s",
+  ])
+    .option("--trust-anchor <file>", "the pinned certificate, PEM")
+    .requiredOption("--manifest <file>", "manifest.json")
+    .requiredOption("--signature <file>", "manifest.json.p7s");
+  return withConfig(withCrlOptions(made)).action(async (options: Options) => {
+    const { configuration } = await settled(options, say);
     const { manifest, report } = verifyRelease({
       ...(await loadCrls(options)),
-      anchors: await loadTrustAnchors(options.trustAnchor),
+      anchors: await settledAnchors(configuration),
       manifestBytes: await readInput(options.manifest),
       signatureBytes: await readInput(options.signature),
       now: new Date(),

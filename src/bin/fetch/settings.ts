@@ -1,0 +1,105 @@
+/** What a command is asked: by flags, else by the environment, else by themis.yml, else by default. */
+import type { Command } from "commander";
+import { ThemisError } from "../../base/error.ts";
+import type { Configuration } from "../../fetch/config/configuration.ts";
+import {
+  type FlagValue,
+  type LoadedConfig,
+  loadConfig,
+  missingSetting,
+} from "../../fetch/config/load-config.ts";
+import { isGitHub } from "../../fetch/transfer/github-page.ts";
+import type { TrustAnchor } from "../../trust/anchor.ts";
+import type { Reporter } from "../reporter.ts";
+import { loadTrustAnchors } from "../trust-anchors.ts";
+import { parseBytes } from "../units.ts";
+import { type GitHubOptions, githubAccess } from "./github-options.ts";
+
+export type ConfigOptions = { readonly config?: string };
+
+/** Every flag that stands for a setting; a command has some of them. */
+export type SettingOptions = ConfigOptions &
+  GitHubOptions & {
+    readonly source?: string;
+    readonly root?: string;
+    readonly trustAnchor?: string;
+    readonly version?: string;
+    readonly connections?: number;
+    readonly mirror?: readonly string[];
+    readonly limitRate?: string;
+    readonly ca?: string;
+    readonly applyMemory?: string;
+  };
+
+export function withConfig(made: Command): Command {
+  return made.option(
+    "--config <file>",
+    "settings for what no flag says (default: THEMIS_CONFIG, ./themis.yml)",
+  );
+}
+
+/** @throws ConfigError; ThemisError USAGE */
+export async function settled(options: SettingOptions, say: Reporter): Promise<LoadedConfig> {
+  const loaded = await loadConfig({ file: options.config, flags: flagsOf(options) });
+  const { logLevel } = loaded.configuration.advanced;
+  const isSaid = say.options.quiet || say.options.debug;
+  if (!isSaid) say.options = { ...say.options, quiet: logLevel === "quiet", debug: logLevel === "debug" };
+  return loaded;
+}
+
+/** @throws ConfigError CONFIG_MISSING */
+export function demanded(value: string | undefined, setting: string, flag: string): string {
+  if (value !== undefined) return value;
+  throw missingSetting(setting, flag);
+}
+
+/** The installed tree, for commands that need nothing else. @throws ConfigError */
+export async function settledRoot(options: SettingOptions, say: Reporter): Promise<string> {
+  const { configuration } = await settled(options, say);
+  return demanded(configuration.hotReload.root, "hotReload.root", "--root");
+}
+
+/** @throws ConfigError; TrustError ANCHOR_MALFORMED */
+export async function settledAnchors({ checker }: Configuration): Promise<TrustAnchor[]> {
+  return loadTrustAnchors(demanded(checker.trustAnchor, "checker.trustAnchor", "--trust-anchor"));
+}
+
+/** What a file says about GitHub waits until a source is there; a flag must be of use. @throws ThemisError USAGE */
+export function settledGitHub(
+  { checker }: Configuration,
+  flags: GitHubOptions,
+  places: readonly string[],
+): ReturnType<typeof githubAccess> {
+  const isUsed = flags.api || flags.tokenFile !== undefined || places.some(isGitHub);
+  const { api, tokenFile } = checker;
+  return githubAccess(isUsed ? { api, ...(tokenFile !== undefined && { tokenFile }) } : {}, places);
+}
+
+function flagsOf(options: SettingOptions): FlagValue[] {
+  const { limitRate, applyMemory } = options;
+  const given = [
+    ["checker.source", "--source", options.source],
+    ["checker.mirrors", "--mirror", options.mirror],
+    ["checker.api", "--api", options.api],
+    ["checker.tokenFile", "--token-file", options.tokenFile],
+    ["checker.version", "--version", options.version],
+    ["checker.trustAnchor", "--trust-anchor", options.trustAnchor],
+    ["autoUpdate.connections", "--connections", options.connections],
+    ["autoUpdate.limitRate", "--limit-rate", limitRate === undefined ? undefined : parseRate(limitRate)],
+    [
+      "autoUpdate.applyMemory",
+      "--apply-memory",
+      applyMemory === undefined ? undefined : parseBytes("--apply-memory", applyMemory),
+    ],
+    ["autoUpdate.ca", "--ca", options.ca],
+    ["hotReload.root", "--root", options.root],
+  ] as const;
+  return given.flatMap(([setting, flag, value]) => (value === undefined ? [] : [{ setting, flag, value }]));
+}
+
+/** @throws ThemisError USAGE */
+function parseRate(text: string): number {
+  const rate = parseBytes("--limit-rate", text);
+  if (rate > 0) return rate;
+  throw new ThemisError("USAGE", "usage", "--limit-rate takes at least one byte a second");
+}
