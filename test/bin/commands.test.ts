@@ -32,6 +32,8 @@ const LEVELS: readonly (readonly ["themis-bundle" | "themis-fetch", ...string[]]
     "download",
     "update",
     "bundle",
+    "config",
+    "migrate-config",
     "doctor",
     "status",
     "history",

@@ -131,7 +131,9 @@ function yamlOf(value: Json): string {
 }
 
 function isPlain(text: string): boolean {
-  return /^[\w.][\w./:-]*$/.test(text) && readYaml(Buffer.from(text), "").value === text;
+  if (!/^[\w.][\w./:-]*$/.test(text)) return false;
+  const { value } = readYaml(Buffer.from(`a: [${text}]`), "");
+  return JSON.stringify(value) === JSON.stringify({ a: [text] });
 }
 
 /** What is written is what the next command reads. */

@@ -155,7 +155,8 @@ class Reader {
       );
     }
     this.#keys.set(pointer, start);
-    if (value === null) this.#values.set(pointer, start);
+    // Nothing stands nowhere, so its key is shown.
+    if (!value?.range || value.range[0] === value.range[1]) this.#values.set(pointer, start);
     return [key.value, this.#value(value, pointer)];
   }
 
