@@ -17,7 +17,8 @@ export function nearestName(name: string, known: readonly string[]): string | un
   if (name.length > MAX_CHARACTERS) return undefined;
   const wanted = plain(name);
   let best: string | undefined;
-  let least = Math.min(MOST_SLIPS, Math.max(1, Math.floor(wanted.length / LETTERS_PER_SLIP))) + 1;
+  const slipsAllowed = wanted.length < 2 ? 0 : Math.max(1, Math.floor(wanted.length / LETTERS_PER_SLIP));
+  let least = Math.min(MOST_SLIPS, slipsAllowed) + 1;
   for (const each of known) {
     const slips = distance(wanted, plain(each));
     if (slips < least) [best, least] = [each, slips];

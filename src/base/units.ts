@@ -16,7 +16,8 @@ export const DURATION_PATTERN = "^(?=\\d)(\\d{1,5}d)?(\\d{1,6}h)?(\\d{1,8}m(?!s)
 /** undefined for what is no size. */
 export function parseSize(text: string): number | undefined {
   const [, digits, unit] = /^(\d{1,15})([KMG]?)$/i.exec(text) ?? [];
-  return digits === undefined ? undefined : Number(digits) * FACTORS[(unit ?? "").toUpperCase()]!;
+  const bytes = Number(digits) * FACTORS[(unit ?? "").toUpperCase()]!;
+  return Number.isSafeInteger(bytes) ? bytes : undefined;
 }
 
 const SPANS = [

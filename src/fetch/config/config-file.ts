@@ -48,7 +48,11 @@ function demandOurs(path: string, { mode, uid }: Stats, isNamed: boolean): void 
   if (me === undefined) return;
   if ((mode & WRITABLE_BY_ALL) !== 0) throw unsafe(path, "may be written by everybody", `chmod o-w ${path}`);
   if (!isNamed && uid !== me && uid !== 0)
-    throw unsafe(path, "belongs to somebody else", "look into it, and name it by --config when it is yours");
+    throw unsafe(
+      path,
+      "belongs to somebody else",
+      "name it by --config if you trust it, or work in another folder",
+    );
 }
 
 function unsafe(path: string, what: string, hint: string): ConfigError {

@@ -1,5 +1,6 @@
 /** Checks, hooks, dependencies and the service of themis.yml, as those who run them want them. */
 
+import { oneLine } from "../../base/one-line.ts";
 import { pointerTo } from "../../format/config/json-pointer.ts";
 import type { CheckYml, ThemisYml } from "../../format/config/themis-yml.ts";
 import { type Check, type CommandRun, demandValid, type HttpRun } from "../health/check.ts";
@@ -30,7 +31,7 @@ export function serviceOf(choice: ServiceChoice): Service | undefined {
     case "systemd":
       return new SystemdService({ units: choice.units });
     case "command":
-      return new CommandService({ ...choice, name: choice.start.join(" ") });
+      return new CommandService({ ...choice, name: oneLine(choice.start.join(" "), 100) });
   }
 }
 

@@ -1,5 +1,6 @@
 /** Values of a configuration into units, with a problem for each that does not keep its bounds. */
 import { dirname, resolve } from "node:path";
+import { oneLine } from "../../base/one-line.ts";
 import { parseDuration, parseSize, writeDuration } from "../../base/units.ts";
 import type { Problem } from "../../format/config/config-error.ts";
 import { keyOf } from "../../format/config/json-pointer.ts";
@@ -40,7 +41,7 @@ export class Reading {
     if (value === undefined) return undefined;
     const bytes = typeof value === "number" ? value : parseSize(value);
     if (bytes !== undefined && bytes >= least) return bytes;
-    this.wrong(pointer, `is ${least} or more, not ${value}`);
+    this.wrong(pointer, `is a size of ${least} or more, not ${value}`);
     return least;
   }
 
@@ -58,7 +59,7 @@ export class Reading {
       demand();
     } catch (error) {
       if (!(error instanceof FetchError)) throw error;
-      this.wrong(pointer, `is not accepted: ${error.message}`);
+      this.wrong(pointer, `is not accepted: ${oneLine(error.message, 300)}`);
     }
   }
 }

@@ -11,6 +11,9 @@ import { keyOf, pointerTo, quoted, shownName } from "./json-pointer.ts";
 import type { PlaceOf } from "./origin.ts";
 import { type ThemisYml, themisYmlSchema } from "./themis-yml.ts";
 
+/** What each was meant to be is looked for among all names, and nobody reads so many. */
+const MAX_ERRORS = 1000;
+
 let compiled: ValidateFunction<ThemisYml> | undefined;
 
 function validator(): ValidateFunction<ThemisYml> {
@@ -39,6 +42,7 @@ function problemsOf(errors: readonly ErrorObject[], placeOf: PlaceOf): Problem[]
   const own = whole.filter(({ keyword, instancePath }) => keyword !== "oneOf" || !misnamed.has(instancePath));
   const seen = new Set<string>();
   return own
+    .slice(0, MAX_ERRORS)
     .map((error) => problemOf(error, placeOf))
     .filter(({ key, message }) => {
       const same = `${key}\n${message}`;

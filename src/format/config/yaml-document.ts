@@ -32,8 +32,8 @@ export type YamlDocument = {
 
 /** Of collections in one another; "a.b.c" of ours are at most 8 deep. */
 const MAX_DEPTH = 32;
-/** 256 KiB in single letters would cost seconds. */
-const MAX_TOKENS = 60_000;
+/** A hundred times what a full file has; 256 KiB of single signs would cost seconds. */
+const MAX_TOKENS = 20_000;
 
 /** The package's own messages quote the source, and a source may hold what nobody should see. */
 const WORDS: Partial<Record<ErrorCode, string>> = {

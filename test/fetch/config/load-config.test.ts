@@ -1,6 +1,15 @@
 /** Which layer wins, what its values become, and whose file is believed. */
 import { createHmac } from "node:crypto";
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -73,6 +82,12 @@ describe("of one setting", () => {
   });
 });
 
+it("schemas/themis-yml.md has every setting with its variable", () => {
+  const prose = readFileSync(join(import.meta.dirname, "../../../schemas/themis-yml.md"), "utf8");
+  const rows = SETTINGS.map(({ name, variable }) => `| \`${name}\`${variable && ` \`${variable}\``} |`);
+  expect(rows.filter((row) => !prose.includes(row))).toEqual([]);
+});
+
 describe("the environment", () => {
   it("has one variable for each plain setting", () => {
     expect(SETTINGS.filter(({ variable }) => variable === "").map(({ name }) => name)).toEqual([
@@ -111,7 +126,7 @@ describe("the environment", () => {
     ["THEMIS_CHECKER_INTERVAL", "soon", /^THEMIS_CHECKER_INTERVAL: .*takes a span of time.*not "soon"$/],
     ["THEMIS_CHECKER_API", "yes", /^THEMIS_CHECKER_API: .*takes true or false/],
     ["THEMIS_AUTO_UPDATE_CONNECTIONS", "1e1", /from 1 to 64, not "1e1"$/],
-    ["THEMIS_AUTO_UPDATE_LIMIT_RATE", "0", /^THEMIS_AUTO_UPDATE_LIMIT_RATE: .*1 or more/],
+    ["THEMIS_AUTO_UPDATE_LIMIT_RATE", "0", /^THEMIS_AUTO_UPDATE_LIMIT_RATE: .*size of 1 or more/],
     ["THEMIS_CHECKER_SORCE", "x", /did you mean THEMIS_CHECKER_SOURCE\?$/],
     ["THEMIS_HOT_RELOAD_CHECKS", "[]", /is no setting/],
   ])("%s=%s is refused by name", async (name, value, message) => {

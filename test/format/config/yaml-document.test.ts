@@ -70,8 +70,8 @@ describe("refuses", () => {
   });
 
   it("more words than anybody writes, without comparing each with each", () => {
-    const keys = Array.from({ length: 30_000 }, (_, index) => `k${index}: 1`).join("\n");
-    expect(() => read(keys)).toThrow(/more than 60000 words/);
+    const keys = Array.from({ length: 10_000 }, (_, index) => `k${index}: 1`).join("\n");
+    expect(() => read(keys)).toThrow(/more than 20000 words/);
   });
 });
 
