@@ -40,13 +40,13 @@ export function configCommand({ say }: Tools): Command {
 }
 
 function withValues(settings: readonly ResolvedSetting[]): string {
-  return table(["setting", "value"], settings.map(rowOf), [], { whole: [0, 1] });
+  return table(["setting", "value"], settings.map(rowOf), [], { whole: [1] });
 }
 
 /** Places first: values may be long. */
 function withOrigins(settings: readonly ResolvedSetting[]): string {
   const rows = settings.map((each) => [...rowOf(each).slice(0, 1), originText(each.origin), rowOf(each)[1]!]);
-  return table(["setting", "from", "value"], rows, [], { whole: [0, 2] });
+  return table(["setting", "from", "value"], rows, [], { whole: [1, 2] });
 }
 
 function rowOf({ name, value }: ResolvedSetting): [string, string] {
