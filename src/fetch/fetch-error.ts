@@ -32,6 +32,8 @@ const kinds = {
   STATE_CORRUPT: ["failed", "local"],
   PATH_OCCUPIED: ["failed", "local"],
   SWITCH_FAILED: ["failed", "local"],
+  CONFIRMATION_PENDING: ["failed", "local"],
+  NOTHING_TO_CONFIRM: ["usage", "general"],
   CHECK_INVALID: ["usage", "general"],
   CHECK_FAILED: ["failed", "general"],
   HEALTH_CHECK_FAILED: ["failed", "local"],

@@ -73,7 +73,7 @@ export type { GitHubAccess } from "./transfer/open-source.ts";
 export {
   download,
   planOnly,
-  type UpdateResult,
   update,
 } from "./update.ts";
+export type { Offer, UpdateResult } from "./update-report.ts";
 export type { UpdateProgress, UpdateRequest } from "./update-request.ts";

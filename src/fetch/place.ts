@@ -5,7 +5,9 @@ import { syncFolder } from "../base/atomic-file.ts";
 import { systemCode } from "../base/error.ts";
 import { RESERVED_FOLDER } from "../base/relative-path.ts";
 import { FetchError } from "./fetch-error.ts";
-import { type Recovery, recover } from "./install/install.ts";
+import { type Gate, NO_GATE } from "./install/gate.ts";
+import type { Installation } from "./install/install.ts";
+import { type Recovery, recover } from "./install/recover.ts";
 import { takeLock } from "./lock.ts";
 import { DeviceState } from "./state.ts";
 
@@ -36,11 +38,16 @@ export async function findPlace(folder: string): Promise<DevicePlace> {
   };
 }
 
+export type DeviceTools = Pick<Installation, "now" | "signal" | "onStep" | "checked"> & {
+  /** Default: a release counts once it is there. */
+  readonly gate?: Gate;
+};
+
 /** Lock, records, and whatever a cut left behind put right; then the work; then everything let go. */
 export async function withDevice<T>(
   place: DevicePlace,
-  now: () => Date,
-  work: (state: DeviceState, recovery: Recovery) => Promise<T>,
+  tools: DeviceTools,
+  work: (installation: Installation, recovery: Recovery) => Promise<T>,
 ): Promise<T> {
   try {
     await makeRecordsFolder(place);
@@ -64,7 +71,8 @@ export async function withDevice<T>(
   try {
     const state = DeviceState.open(place.themis);
     try {
-      return await work(state, await recover(place, state, now()));
+      const installation = { gate: NO_GATE, ...tools, place, state };
+      return await work(installation, await recover(installation));
     } catch (error) {
       throw localFailure(error, place.root);
     } finally {

@@ -1,11 +1,13 @@
 /** Back to what was installed before: the restore point is proven whole, then switched to like any release. */
 import { join } from "node:path";
 import { FetchError } from "./fetch-error.ts";
-import { install, type Recovery, tidy } from "./install/install.ts";
+import { tidy } from "./install/close-entry.ts";
+import { journalGate, NO_GATE } from "./install/gate.ts";
+import { goBack, type Installation, install } from "./install/install.ts";
+import type { Recovery } from "./install/recover.ts";
 import { openRestorePoint, stageRestorePoint } from "./install/restore-point.ts";
-import type { OnStep } from "./install/switch.ts";
-import { findPlace, withDevice } from "./place.ts";
-import { DeviceState, type HistoryRecord, type RestorePointRecord } from "./state.ts";
+import { type DeviceTools, findPlace, withDevice } from "./place.ts";
+import { type Deployment, DeviceState, type HistoryRecord, IDLE, type RestorePointRecord } from "./state.ts";
 import type { TransferState } from "./transfer-record.ts";
 
 export type RollbackResult = {
@@ -19,11 +21,13 @@ export type RollbackResult = {
 /** @throws FetchError RESTORE_POINT_NOT_FOUND, RESTORE_POINT_TAMPERED, SWITCH_FAILED, ALREADY_IN_PROGRESS */
 export async function rollBack(
   request: { readonly root: string; readonly to?: string | undefined },
-  tools: { readonly now: () => Date; readonly onStep?: OnStep; readonly signal?: AbortSignal },
+  tools: DeviceTools,
 ): Promise<RollbackResult> {
   const place = await findPlace(request.root);
-  return withDevice(place, tools.now, async (state, recovery) => {
-    const before = alreadyBack(recovery, request.to);
+  return withDevice(place, tools, async (installation, recovery) => {
+    const { state } = installation;
+    const before =
+      (await notConfirmed(installation, recovery, request.to)) ?? alreadyBack(recovery, request.to);
     if (before) return before;
     const points = state.restorePoints();
     const at = request.to === undefined ? 0 : points.findIndex(({ id }) => id === request.to);
@@ -43,27 +47,40 @@ export async function rollBack(
       tools.signal?.throwIfAborted();
       const document = await openRestorePoint(place.restore, point);
       const steps = await stageRestorePoint(place.restore, document, place.staged);
-      await install(
-        place,
-        state,
-        {
-          action: "rollback",
-          restorePoint: point.id,
-          fromVersion: state.installed().version,
-          toVersion: document.release.version,
-          steps,
-          release: document.release,
-          files: document.files,
-          removeRestorePoints: [point.id],
-        },
-        undefined,
-        tools.now(),
-        tools.onStep,
-      );
+      const way = {
+        action: "rollback",
+        from: state.installed().version,
+        to: document.release.version,
+      } as const;
+      state.begin({ ...way, since: tools.now().toISOString() });
+      const entry = {
+        action: way.action,
+        restorePoint: point.id,
+        fromVersion: way.from,
+        toVersion: way.to,
+        steps,
+        release: document.release,
+        files: document.files,
+        removeRestorePoints: [point.id],
+        gate: journalGate(NO_GATE),
+      };
+      await install(installation, entry, undefined);
       await tidy(join(place.restore, point.id));
     }
     return { from, to: wanted.fromVersion, restorePoint: wanted.id, recovery: recovery.outcome };
   });
+}
+
+/** A release that still waits to be confirmed is the one to go back from. */
+async function notConfirmed(
+  installation: Installation,
+  { outcome, entry }: Recovery,
+  to: string | undefined,
+): Promise<RollbackResult | undefined> {
+  if (outcome !== "awaiting" || !entry || (to !== undefined && to !== entry.restorePoint)) return undefined;
+  await goBack(installation, entry, "rolled back by its operator");
+  const { fromVersion, toVersion, restorePoint } = entry;
+  return { from: toVersion, to: fromVersion, restorePoint, recovery: "nothing" };
 }
 
 /**
@@ -86,6 +103,10 @@ export type Status = {
   readonly files: number;
   /** A switch was cut; the next update or rollback finishes or undoes it. */
   readonly unfinished: boolean;
+  /** What it is doing with a release, or did last. */
+  readonly deployment: Deployment;
+  /** When an operator must have confirmed what is there, RFC 3339; "" when nobody is waited for. */
+  readonly confirmUntil: string;
   /** What was fetched for a release that is not installed yet; a later update goes on from there. */
   readonly transfer: Pick<TransferState, "version" | "wantedBytes" | "provenBytes"> | undefined;
   readonly restorePoints: readonly RestorePointRecord[];
@@ -103,6 +124,8 @@ export async function readStatus(root: string): Promise<Status> {
       sequence: 0,
       files: 0,
       unfinished: false,
+      deployment: IDLE,
+      confirmUntil: "",
       transfer: undefined,
       restorePoints: [],
       history: [],
@@ -110,12 +133,16 @@ export async function readStatus(root: string): Promise<Status> {
   try {
     const { product, version, sequence } = state.installed();
     const transfer = state.transfer();
+    const journal = state.journal();
+    const untilMs = journal?.gate.untilMs ?? 0;
     return {
       product,
       version,
       sequence,
       files: state.files().length,
-      unfinished: state.journal() !== undefined,
+      unfinished: journal !== undefined,
+      deployment: state.deployment(),
+      confirmUntil: untilMs > 0 ? new Date(untilMs).toISOString() : "",
       transfer: transfer && {
         version: transfer.version,
         wantedBytes: transfer.wantedBytes,

@@ -22,7 +22,8 @@ import {
 } from "../format/record/restore-point.ts";
 import { NOTHING_TRUSTED, type TrustedState } from "../trust/verify-release.ts";
 import { FetchError } from "./fetch-error.ts";
-import type { JournalEntry } from "./install/switch.ts";
+import type { JournalEntry } from "./install/journal-entry.ts";
+import { type InstallState, mayFollow } from "./install/state-machine.ts";
 import type { KeptRelease } from "./read-release.ts";
 import { RECORDS_ROLLBACK, recordsFailure, sqliteExtendedCode } from "./records-failure.ts";
 import { checkSeal, SEAL_SCHEMA, seal } from "./state-seal.ts";
@@ -36,8 +37,24 @@ export type RestorePointRecord = {
   readonly sha256: string;
 };
 
+/** What the device is doing with a release, or did last. */
+export type Deployment = {
+  readonly state: InstallState;
+  readonly action: "update" | "rollback" | "";
+  readonly from: string;
+  readonly to: string;
+  /** When it began, RFC 3339. */
+  readonly since: string;
+  /** Of one that failed or was rolled back. */
+  readonly why: string;
+};
+
+export const IDLE: Deployment = { state: "idle", action: "", from: "", to: "", since: "", why: "" };
+
 export type HistoryRecord = {
   readonly at: string;
+  /** The user of the system, and who became that by sudo. */
+  readonly who: string;
   readonly action: string;
   readonly fromVersion: string;
   readonly toVersion: string;
@@ -49,7 +66,7 @@ const SCHEMA = `
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE journal (id INTEGER PRIMARY KEY CHECK (id = 1), body TEXT NOT NULL) STRICT;
 CREATE TABLE restore_points (id TEXT PRIMARY KEY, created TEXT NOT NULL, from_version TEXT NOT NULL, to_version TEXT NOT NULL, sha256 TEXT NOT NULL) STRICT;
-CREATE TABLE history (id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, action TEXT NOT NULL, from_version TEXT NOT NULL, to_version TEXT NOT NULL, result TEXT NOT NULL) STRICT;
+CREATE TABLE history (id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, who TEXT NOT NULL, action TEXT NOT NULL, from_version TEXT NOT NULL, to_version TEXT NOT NULL, result TEXT NOT NULL) STRICT;
 CREATE TABLE kept_release (id INTEGER PRIMARY KEY CHECK (id = 1), sha256 TEXT NOT NULL, manifest BLOB NOT NULL, signature BLOB NOT NULL, source TEXT NOT NULL, folder TEXT NOT NULL, etag TEXT NOT NULL) STRICT;
 CREATE TABLE transfer (id INTEGER PRIMARY KEY CHECK (id = 1), sha256 TEXT NOT NULL, body TEXT NOT NULL) STRICT;
 `;
@@ -159,6 +176,21 @@ export class DeviceState {
     guard(() => this.#database.exec("DELETE FROM transfer"));
   }
 
+  deployment(): Deployment {
+    return this.#fact<Deployment>("deployment") ?? IDLE;
+  }
+
+  /** A new one, from its first state on. */
+  begin(deployment: Pick<Deployment, "action" | "from" | "to" | "since">): void {
+    const state = deployment.action === "rollback" ? "rolling-back" : "downloading";
+    this.#transaction(() => this.#move({ ...deployment, state, why: "" }));
+  }
+
+  /** Before what the state names is done. */
+  advance(state: InstallState, why = ""): void {
+    this.#transaction(() => this.#move({ ...this.deployment(), state, why }));
+  }
+
   journal(): JournalEntry | undefined {
     const row = this.#one("SELECT body FROM journal WHERE id = 1");
     return row ? (JSON.parse(String(row.body)) as JournalEntry) : undefined;
@@ -168,8 +200,15 @@ export class DeviceState {
   openJournal(entry: JournalEntry, restorePoint: RestorePointRecord | undefined): void {
     this.#transaction(() => {
       if (restorePoint) this.#addRestorePoint(restorePoint);
+      if (entry.action === "update") this.#move({ ...this.deployment(), state: "switching" });
       this.#database.prepare("INSERT INTO journal (id, body) VALUES (1, ?)").run(JSON.stringify(entry));
     });
+  }
+
+  updateJournal(entry: JournalEntry): void {
+    this.#transaction(() =>
+      this.#database.prepare("UPDATE journal SET body = ? WHERE id = 1").run(JSON.stringify(entry)),
+    );
   }
 
   /** The switch is whole: what is installed, what was done, and no journal, in one transaction. */
@@ -180,6 +219,9 @@ export class DeviceState {
     readonly removeRestorePoints: readonly string[];
   }): void {
     this.#transaction(() => {
+      const { state, ...deployment } = this.deployment();
+      const end = state === "verifying" ? "confirmed" : "rolled-back";
+      this.#move({ ...deployment, state: end, why: end === "confirmed" ? "" : outcome.history.result });
       this.#setFact("installed", outcome.release);
       this.#setFact("files", outcome.files);
       for (const id of outcome.removeRestorePoints) {
@@ -205,6 +247,7 @@ export class DeviceState {
   history(): readonly HistoryRecord[] {
     return this.#all("SELECT * FROM history ORDER BY id DESC LIMIT 1000").map((row) => ({
       at: String(row.at),
+      who: String(row.who),
       action: String(row.action),
       fromVersion: String(row.from_version),
       toVersion: String(row.to_version),
@@ -218,10 +261,19 @@ export class DeviceState {
       .run(id, created, fromVersion, toVersion, sha256);
   }
 
-  #addHistory({ at, action, fromVersion, toVersion, result }: HistoryRecord): void {
+  #move(deployment: Deployment): void {
+    const { state: before } = this.deployment();
+    if (before !== deployment.state && !mayFollow(before, deployment.state))
+      throw new Error(`a device that is ${before} cannot become ${deployment.state}`);
+    this.#setFact("deployment", deployment);
+  }
+
+  #addHistory({ at, who, action, fromVersion, toVersion, result }: HistoryRecord): void {
     this.#database
-      .prepare("INSERT INTO history (at, action, from_version, to_version, result) VALUES (?, ?, ?, ?, ?)")
-      .run(at, action, fromVersion, toVersion, result);
+      .prepare(
+        "INSERT INTO history (at, who, action, from_version, to_version, result) VALUES (?, ?, ?, ?, ?, ?)",
+      )
+      .run(at, who, action, fromVersion, toVersion, result);
   }
 
   #fact<T>(name: string): T | undefined {

@@ -1,7 +1,7 @@
 /** A plan and its staged files as the steps of a switch, the records after it, and its outcome for people. */
 import type { EntryRecord } from "../format/record/restore-point.ts";
 import type { Discovered } from "./discover.ts";
-import type { SwitchStep } from "./install/switch.ts";
+import type { SwitchStep } from "./install/journal-entry.ts";
 import type { PlanStep } from "./plan.ts";
 import type { FellBack, StagedFile } from "./rebuild.ts";
 

@@ -7,8 +7,10 @@
  */
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { systemCode } from "../base/error.ts";
 import type { Blob } from "../format/manifest/blob.ts";
 import type { Pack } from "../format/manifest/manifest.ts";
+import { FetchError } from "./fetch-error.ts";
 import type { DeviceState } from "./state.ts";
 import { partPath } from "./transfer/part-file.ts";
 import { pieceLength, wantedPieces } from "./transfer/pieces.ts";
@@ -83,6 +85,19 @@ export async function removeOtherParts(folder: string, packs: readonly Pack[]): 
   for (const name of await readdir(folder).catch(() => [])) {
     const path = join(folder, name);
     if (!ours.has(path)) await rm(path, { recursive: true, force: true });
+  }
+}
+
+/**
+ * The switch is done, whatever becomes of this. The record goes last: as long as it is there the next update
+ * knows whose files these are, and tries again.
+ */
+export async function endTransfer(folder: string, state: DeviceState): Promise<void> {
+  try {
+    await rm(folder, { recursive: true, force: true });
+    state.endTransfer();
+  } catch (error) {
+    if (systemCode(error) === undefined && !(error instanceof FetchError)) throw error;
   }
 }
 

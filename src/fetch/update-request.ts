@@ -1,7 +1,11 @@
 /** What an update is asked, and what it does it with. */
 import type { Crl } from "../format/cms/crl.ts";
 import type { TrustAnchor } from "../trust/anchor.ts";
+import type { CheckReport } from "./health/check.ts";
+import type { Hook } from "./hooks.ts";
+import type { Gate } from "./install/gate.ts";
 import type { OnStep } from "./install/switch.ts";
+import type { UpdateEvent } from "./notify/update-event.ts";
 import type { GitHubAccess } from "./transfer/open-source.ts";
 
 export type UpdateRequest = {
@@ -28,8 +32,24 @@ export type UpdateRequest = {
   readonly connections: number;
   /** In bytes: a delta that needs more is not used, and its file comes whole; undefined is no bound. */
   readonly applyMemory?: number | undefined;
+  /** What the release must pass before it counts; default: nothing. */
+  readonly gate?: Gate | undefined;
+  /** Is the device fit? Asked before the first byte; default: room, rights and the clock only. */
+  readonly fitness?: Fitness | undefined;
+  readonly hooks?: Hooks | undefined;
+  readonly notify?: Notify | undefined;
   readonly signal?: AbortSignal | undefined;
 };
+
+export type Fitness = {
+  /** Programs that print the version of a product that releases may depend on, by its name. */
+  readonly versions: ReadonlyMap<string, readonly string[]>;
+};
+
+export type Hooks = { readonly before?: Hook | undefined; readonly after?: Hook | undefined };
+
+/** Never throws; returns what could not be told, for a person. */
+export type Notify = (event: UpdateEvent) => Promise<readonly string[]>;
 
 export type UpdateProgress = {
   readonly phase: "downloading" | "rebuilding";
@@ -46,4 +66,6 @@ export type UpdateTools = {
   /** What a person would wonder about, such as a long wait. */
   readonly notice?: (message: string) => void;
   readonly onStep?: OnStep;
+  /** Told of each check after the switch. */
+  readonly checked?: (report: CheckReport) => void;
 };

@@ -1,60 +1,31 @@
 /**
  * The device's way, in the order it happens:
  *
- *   discover -> verify -> plan -> pre-flight -> transfer -> rebuild -> restore point -> switch
+ *   discover -> verify -> plan -> pre-flight -> deploy (transfer and rebuild -> restore point -> switch -> verify)
  *
  * Before the release is proven nothing is written but lock and records; before the restore point stands
  * nothing outside of `.themis/` is touched; killed anywhere, the next command finishes or undoes.
  */
-import { randomBytes } from "node:crypto";
-import { rm } from "node:fs/promises";
-import { systemCode } from "../base/error.ts";
-import type { Manifest } from "../format/manifest/manifest.ts";
-import type { Verified } from "../trust/verified.ts";
-import { checkFreshness, type TrustedState } from "../trust/verify-release.ts";
-import type { SignerReport } from "../trust/verify-signature.ts";
+import { checkFreshness } from "../trust/verify-release.ts";
+import { announce } from "./announce.ts";
+import { deploy } from "./deploy.ts";
 import { type Discovered, discover } from "./discover.ts";
 import { FetchError } from "./fetch-error.ts";
 import { Fetcher } from "./fetcher.ts";
-import { install, type Recovery } from "./install/install.ts";
-import { makeRestorePoint } from "./install/restore-point.ts";
-import type { JournalEntry } from "./install/switch.ts";
+import { checkFitness } from "./fitness.ts";
+import { runBeforeHook } from "./hooks.ts";
+import type { Installation } from "./install/install.ts";
+import type { Recovery } from "./install/recover.ts";
 import { type DevicePlace, findPlace, withDevice } from "./place.ts";
-import { changesNothing, type Plan } from "./plan.ts";
+import { changesNothing } from "./plan.ts";
 import { preFlight } from "./pre-flight.ts";
 import { discoverFor, type Prepared, prepare, withSources } from "./prepare.ts";
-import { type FellBack, rebuild, type StagedFile } from "./rebuild.ts";
-import { DeviceState, type RestorePointRecord } from "./state.ts";
-import { affectedPaths, type FileOutcome, outcomes, recordOf, switchSteps } from "./switch-steps.ts";
+import { DeviceState } from "./state.ts";
+import { outcomes } from "./switch-steps.ts";
 import type { Source } from "./transfer/source.ts";
-import { removeOtherParts, TransferRecord } from "./transfer-record.ts";
+import { endTransfer, removeOtherParts, TransferRecord } from "./transfer-record.ts";
+import { type Offer, reporting, type UpdateResult } from "./update-report.ts";
 import type { UpdateRequest, UpdateTools } from "./update-request.ts";
-
-export type Offer = {
-  readonly from: string;
-  readonly to: string;
-  readonly product: string;
-  readonly signers: readonly SignerReport[];
-  readonly plan: Plan;
-  readonly bytesToFetch: number;
-  readonly upToDate: boolean;
-};
-
-export type UpdateResult = {
-  readonly kind: "updated" | "nothing-to-do" | "downloaded";
-  readonly product: string;
-  readonly from: string;
-  readonly to: string;
-  readonly signers: readonly SignerReport[];
-  readonly bytesFetched: number;
-  readonly bytesFull: number;
-  readonly perFile: readonly FileOutcome[];
-  readonly fellBack: readonly FellBack[];
-  readonly kept: readonly string[];
-  readonly restorePoint: string;
-  readonly recovery: Recovery["outcome"];
-  readonly durationMs: number;
-};
 
 /** Proves what is offered and plans; writes nothing at all. */
 export async function planOnly(request: UpdateRequest, tools: UpdateTools): Promise<Offer> {
@@ -108,7 +79,10 @@ async function runFrom(
   const place = await findPlace(request.root);
   // Proven before the lock, so that a refused release leaves an untouched root.
   const release = await discoverFirst(request, sources, place, tools.now());
-  return withDevice(place, tools.now, async (state, recovery) => {
+  const { gate, signal } = request;
+  return withDevice(place, { ...tools, signal, ...(gate && { gate }) }, async (installation, recovery) => {
+    const { state } = installation;
+    refuseUnconfirmed(recovery);
     checkFreshness(release.manifest, {
       now: tools.now(),
       trusted: state.trusted(),
@@ -119,59 +93,71 @@ async function runFrom(
     const report = reporting(found, recovery, startedMs);
     if (isInstalled(found, state)) {
       // A cut came after the switch and before this.
-      if (state.transfer()?.manifestSha256 === release.manifestSha256) await endTransfer(place, state);
+      if (state.transfer()?.manifestSha256 === release.manifestSha256)
+        await endTransfer(place.transfer, state);
       return report("nothing-to-do", {});
     }
 
-    await removeOtherParts(place.transfer, release.manifest.packs);
-    await preFlight({ ...found, place, manifest: release.manifest, now: tools.now() });
     const { manifest, manifestSha256 } = release;
+    await removeOtherParts(place.transfer, manifest.packs);
+    await preFlight({ ...found, place, manifest, now: tools.now() });
     const record = new TransferRecord(state, { version: manifest.version, manifestSha256 }, manifest.packs);
     const fetched = new Fetcher(request, tools, place, found, record);
-    const { plan } = found;
     if (until === "download") {
-      await fetched.everything(plan);
+      await fetched.everything(found.plan);
       return report("downloaded", { bytesFetched: found.bytesFetched + fetched.bytes });
     }
-    const rebuilt = await rebuild({
-      root: place.root,
-      staged: place.staged,
-      transferred: place.transfer,
-      packs: release.manifest.packs,
-      steps: plan.steps,
-      applyMemory: request.applyMemory,
-      signal: request.signal,
-      bring: (blobs, options) => fetched.blobs(blobs, options),
-      progress: fetched.rebuilding,
-    });
-    request.signal?.throwIfAborted();
-    const restorePoint = await saveWayBack(place, state, found, tools.now());
-    state.trust(raised(state.trusted(), release.manifest, tools.now()));
-    const entry = journalEntry(found, plan, rebuilt.files, restorePoint.id);
-    await install(place, state, entry, restorePoint, tools.now(), tools.onStep);
-    await endTransfer(place, state);
-
-    const { fellBack } = rebuilt;
+    const { until: confirmUntil, ...done } = await around(installation, found, request, tools, () =>
+      deploy(installation, found, fetched, request.applyMemory),
+    );
+    const { checks, restart, restorePoint, fellBack } = done;
     return report("updated", {
       bytesFetched: found.bytesFetched + fetched.bytes,
-      perFile: outcomes(plan.steps, fellBack),
+      perFile: outcomes(found.plan.steps, fellBack),
       fellBack,
-      restorePoint: restorePoint.id,
+      restorePoint,
+      checks,
+      restart,
+      confirmUntil: confirmUntil?.toISOString() ?? "",
     });
   });
 }
 
-/**
- * The switch is done, whatever becomes of this. The record goes last: as long as it is there the next update
- * knows whose files these are, and tries again.
- */
-async function endTransfer(place: DevicePlace, state: DeviceState): Promise<void> {
+/** Who is asked before, and told after. @throws HEALTH_CHECK_FAILED, HOOK_FAILED before anything is done; what the work throws */
+async function around<T>(
+  { place, state }: Installation,
+  { release, plan, from }: Prepared,
+  request: UpdateRequest,
+  tools: UpdateTools,
+  work: () => Promise<T>,
+): Promise<T> {
+  const { product, version: to } = release.manifest;
+  const facts = { root: place.root, from, to };
+  if (request.fitness) await checkFitness(request.fitness, place, release.manifest, plan, request.signal);
+  if (request.hooks?.before) await runBeforeHook(request.hooks.before, facts, request.signal);
   try {
-    await rm(place.transfer, { recursive: true, force: true });
-    state.endTransfer();
+    const done = await work();
+    await announce(request, tools, facts, { kind: "updated", product, message: "" });
+    return done;
   } catch (error) {
-    if (systemCode(error) === undefined && !(error instanceof FetchError)) throw error;
+    const kind = state.deployment().state === "rolled-back" ? "rolled-back" : "failed";
+    const message = error instanceof Error ? error.message : String(error);
+    await announce(request, tools, facts, { kind, product, message });
+    throw error;
   }
+}
+
+/** @throws FetchError CONFIRMATION_PENDING */
+function refuseUnconfirmed({ outcome, entry }: Recovery): void {
+  if (outcome !== "awaiting" || !entry) return;
+  throw new FetchError(
+    "CONFIRMATION_PENDING",
+    `${entry.toVersion} is there and waits to be confirmed until ${new Date(entry.gate.untilMs).toISOString()}`,
+    {
+      hint: "themis-fetch confirm keeps it, themis-fetch rollback goes back",
+      facts: { version: entry.toVersion },
+    },
+  );
 }
 
 async function discoverFirst(
@@ -190,71 +176,4 @@ async function discoverFirst(
 
 function isInstalled({ plan, release }: Prepared, state: DeviceState): boolean {
   return changesNothing(plan) && state.installed().manifest_sha256 === release.manifestSha256;
-}
-
-function reporting(found: Prepared, recovery: Recovery, startedMs: number) {
-  const { manifest, report } = found.release;
-  return (kind: UpdateResult["kind"], rest: Partial<UpdateResult>): UpdateResult => ({
-    kind,
-    product: manifest.product,
-    from: found.from,
-    to: manifest.version,
-    signers: report.signers,
-    bytesFetched: found.bytesFetched,
-    bytesFull: found.plan.bytesFull,
-    perFile: [],
-    fellBack: [],
-    kept: found.plan.kept,
-    restorePoint: "",
-    recovery: recovery.outcome,
-    durationMs: Math.round(performance.now() - startedMs),
-    ...rest,
-  });
-}
-
-/** Neither the sequence nor the clock ever goes back. */
-function raised(trusted: TrustedState, { product, sequence }: Verified<Manifest>, now: Date): TrustedState {
-  return {
-    product,
-    highestSequence: Math.max(sequence, trusted.highestSequence),
-    latestTimeMs: Math.max(now.getTime(), trusted.latestTimeMs),
-  };
-}
-
-function journalEntry(
-  found: Prepared,
-  plan: Plan,
-  staged: readonly StagedFile[],
-  restorePoint: string,
-): JournalEntry {
-  const { manifest, manifestSha256 } = found.release;
-  const { product, version, sequence } = manifest;
-  return {
-    action: "update",
-    restorePoint,
-    fromVersion: found.from,
-    toVersion: version,
-    steps: switchSteps(plan.steps, staged),
-    release: { product, version, sequence, manifest_sha256: manifestSha256 },
-    files: manifest.files.map(recordOf),
-    removeRestorePoints: [],
-  };
-}
-
-async function saveWayBack(
-  place: DevicePlace,
-  state: DeviceState,
-  { release, plan }: Prepared,
-  now: Date,
-): Promise<RestorePointRecord> {
-  const stamp = now.toISOString().replace(/[-:.]/g, "").slice(0, 15);
-  const document = {
-    schema_version: 1,
-    id: `${stamp}Z-${randomBytes(4).toString("hex")}`,
-    created: now.toISOString(),
-    to_version: release.manifest.version,
-    release: state.installed(),
-    files: state.files(),
-  };
-  return makeRestorePoint(place.root, place.restore, document, affectedPaths(plan.steps));
 }

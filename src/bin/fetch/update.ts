@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { PlanStep } from "../../fetch/plan.ts";
-import { download, type Offer, planOnly, type UpdateResult, update } from "../../fetch/update.ts";
+import { download, planOnly, update } from "../../fetch/update.ts";
+import type { Offer, UpdateResult } from "../../fetch/update-report.ts";
 import type { UpdateRequest, UpdateTools } from "../../fetch/update-request.ts";
 import { type CrlOptions, loadCrls, withCrlOptions } from "../crl-options.ts";
 import { EXIT } from "../exit-status.ts";

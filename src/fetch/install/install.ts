@@ -1,118 +1,167 @@
 /**
- * Journal, switch, close: the one way in which files under a root change, for updates and rollbacks alike.
+ * Journal, switch, verify, confirm: the one way in which files under a root change, for updates and rollbacks alike.
+ *
+ *   journal -> (service stops) -> every step -> (service starts) -> checks -> confirmed
+ *                    └──────────────┴──── whatever fails ────┴─────────┴─► the way back, whole
  */
-import { readdir, rm } from "node:fs/promises";
-import { join } from "node:path";
-import { systemCode, withHint } from "../../base/error.ts";
+import { systemCode, ThemisError } from "../../base/error.ts";
 import { FetchError } from "../fetch-error.ts";
+import type { CheckReport } from "../health/check.ts";
+import { UpdateVerifier } from "../health/update-verifier.ts";
 import type { DevicePlace } from "../place.ts";
+import { type Restart, restartAround } from "../service/restart.ts";
 import type { DeviceState, RestorePointRecord } from "../state.ts";
-import { openRestorePoint, stageRestorePoint } from "./restore-point.ts";
-import { checkWay, isStagedRight, type JournalEntry, type OnStep, runSteps, StepFailure } from "./switch.ts";
+import { closeEntry } from "./close-entry.ts";
+import type { Gate } from "./gate.ts";
+import type { JournalEntry } from "./journal-entry.ts";
+import { checkWay, type OnStep, runSteps, StepFailure } from "./switch.ts";
+import { stageWayBack } from "./way-back.ts";
 
-/** @throws FetchError PATH_OCCUPIED, ROOT_UNSAFE before anything is done; SWITCH_FAILED after all was put back */
-export async function install(
-  place: DevicePlace,
-  state: DeviceState,
-  entry: JournalEntry,
-  restorePoint: RestorePointRecord | undefined,
-  now: Date,
-  onStep?: OnStep,
-): Promise<void> {
-  await checkWay(place.root, entry.steps);
-  state.openJournal(entry, restorePoint);
-  await finish(place, state, entry, now, onStep);
-}
-
-export type Recovery = {
-  readonly outcome: "nothing" | "finished" | "undone";
-  /** The switch that had been cut. */
-  readonly entry?: JournalEntry;
+export type Installation = {
+  readonly place: DevicePlace;
+  readonly state: DeviceState;
+  readonly gate: Gate;
+  readonly now: () => Date;
+  readonly signal?: AbortSignal | undefined;
+  readonly onStep?: OnStep | undefined;
+  /** Told of each check. */
+  readonly checked?: ((report: CheckReport) => void) | undefined;
 };
 
-/** The first thing every command does under the lock: a switch that was cut is finished, or undone. */
-export async function recover(place: DevicePlace, state: DeviceState, now: Date): Promise<Recovery> {
-  const recovery = await settle(place, state, now);
-  await removeLeftovers(place, state);
-  return recovery;
-}
+export type Installed = {
+  /** "awaiting": an operator must confirm it until `until`. */
+  readonly outcome: "confirmed" | "awaiting";
+  readonly until: Date | undefined;
+  readonly checks: readonly CheckReport[];
+  /** undefined when no service was restarted. */
+  readonly restart: Restart | undefined;
+};
 
-async function settle(place: DevicePlace, state: DeviceState, now: Date): Promise<Recovery> {
-  const entry = state.journal();
-  if (!entry) return { outcome: "nothing" };
-  try {
-    if (!(await isStagedRight(place, entry.steps))) {
-      // Not even one step more of it: what is staged rotted or did not last, and only the way back is proven.
-      if (entry.action === "update") {
-        await undo(place, state, entry, now);
-        return { outcome: "undone", entry };
-      }
-      await stageWayBack(place, state, entry);
-    }
-    await finish(place, state, entry, now);
-    return { outcome: "finished", entry };
-  } catch (error) {
-    if (error instanceof FetchError && error.code === "SWITCH_FAILED" && !state.journal())
-      return { outcome: "undone", entry };
-    throw error;
-  }
-}
-
-/** What a cut before the journal, or after it, left behind: staged files, and restore points that nobody needs. */
-async function removeLeftovers(place: DevicePlace, state: DeviceState): Promise<void> {
-  await rm(place.staged, { recursive: true, force: true });
-  const known = new Set(state.restorePoints().map(({ id }) => id));
-  const there = await readdir(place.restore).catch(() => []);
-  for (const name of there)
-    if (!known.has(name)) await rm(join(place.restore, name), { recursive: true, force: true });
-}
-
-async function finish(
-  place: DevicePlace,
-  state: DeviceState,
+/**
+ * @throws FetchError PATH_OCCUPIED, ROOT_UNSAFE before anything is done; SWITCH_FAILED, CHECK_FAILED, SERVICE_FAILED and the
+ *   signal's reason after all was put back; SWITCH_FAILED of a rollback, which the next command goes on with
+ */
+export async function install(
+  installation: Installation,
   entry: JournalEntry,
-  now: Date,
-  onStep?: OnStep,
-): Promise<void> {
+  restorePoint: RestorePointRecord | undefined,
+): Promise<Installed> {
+  const { place, state } = installation;
+  await checkWay(place.root, entry.steps);
+  state.openJournal(entry, restorePoint);
+  return carryOut(installation, entry);
+}
+
+/** From the first step on, for the first time or again after a cut. @throws like install */
+export async function carryOut(installation: Installation, entry: JournalEntry): Promise<Installed> {
+  const { place, state, onStep } = installation;
+  let restart: Restart | undefined;
   try {
-    await runSteps({ ...place, ...entry }, onStep);
+    restart = await aroundService(installation, entry, () => runSteps({ ...place, ...entry }, onStep));
   } catch (failure) {
-    const { message, cause } =
-      failure instanceof StepFailure ? failure : new StepFailure(place.root, failure);
-    if (entry.action === "rollback") {
-      throw new FetchError("SWITCH_FAILED", `the rollback could not be finished (${message})`, {
-        cause,
-        hint: `${remedy(cause)}; themis-fetch rollback goes on with it`,
-      });
-    }
-    await undo(place, state, entry, now);
-    throw new FetchError(
+    if (entry.action === "rollback") throw notFinished(failure, place.root);
+    throw await putBack(installation, entry, failure);
+  }
+  if (entry.action === "rollback") {
+    await closeEntry(place, state, entry, installation.now(), "done");
+    return { outcome: "confirmed", until: undefined, checks: [], restart };
+  }
+  state.advance("verifying");
+  return { ...(await judge(installation, entry)), restart };
+}
+
+/** Asks the checks, and an operator where one must be asked. @throws CHECK_FAILED, the signal's reason, after all was put back */
+export async function judge(
+  installation: Installation,
+  entry: JournalEntry,
+): Promise<Omit<Installed, "restart">> {
+  const { place, state, gate, now, signal, checked } = installation;
+  let checks: readonly CheckReport[];
+  try {
+    const facts = { root: place.root, from: entry.fromVersion, to: entry.toVersion };
+    const verifier = new UpdateVerifier({ checks: gate.checks });
+    ({ reports: checks } = await verifier.verify({ ...facts, signal, progress: checked }));
+  } catch (failure) {
+    throw await putBack(installation, entry, failure);
+  }
+  if (gate.confirmation.by === "operator") {
+    const until = new Date(now().getTime() + gate.confirmation.withinMs);
+    state.updateJournal({ ...state.journal()!, gate: { ...entry.gate, untilMs: until.getTime() } });
+    return { outcome: "awaiting", until, checks };
+  }
+  await closeEntry(place, state, entry, now(), "done");
+  return { outcome: "confirmed", until: undefined, checks };
+}
+
+/** The state before the switch, byte for byte. @param why for the history @throws SWITCH_FAILED, SERVICE_FAILED, RESTORE_POINT_TAMPERED */
+export async function goBack(
+  installation: Installation,
+  entry: JournalEntry,
+  why: string,
+): Promise<Restart | undefined> {
+  const { place, state, now } = installation;
+  state.advance("rolling-back");
+  const { document, steps } = await stageWayBack(place, state, entry);
+  const { release, files } = document;
+  return aroundService(installation, entry, async () => {
+    await runSteps({ ...place, steps, files });
+    const undone = { ...entry, release, files, removeRestorePoints: [entry.restorePoint] };
+    await closeEntry(place, state, undone, now(), why);
+  });
+}
+
+/** @returns what to throw, now that the device is as it was. @throws when that could not be done */
+async function putBack(installation: Installation, entry: JournalEntry, failure: unknown): Promise<unknown> {
+  const before = entry.fromVersion || "the state before";
+  if (failure instanceof StepFailure) {
+    const { message, cause } = failure;
+    await goBack(installation, entry, "undone");
+    return new FetchError(
       "SWITCH_FAILED",
       `the switch to ${entry.toVersion} failed (${message}) and was undone`,
       {
         cause,
-        hint: `${entry.fromVersion || "the state before"} runs as before; ${remedy(cause)}`,
+        hint: `${before} runs as before; ${remedy(cause)}`,
       },
     );
   }
-  closeInPlace(state, entry, now);
-  await tidy(place.staged);
+  const why = failure instanceof Error ? failure.message : String(failure);
+  await goBack(installation, entry, `rolled back: ${why}`);
+  if (!(failure instanceof ThemisError)) return failure;
+  const { code, kind, area, facts, hint } = failure;
+  return new ThemisError(code, kind, `${why}; ${entry.toVersion} was rolled back, ${before} runs again`, {
+    cause: failure,
+    area,
+    facts: { ...facts, rolledBack: true },
+    ...(hint !== undefined && { hint }),
+  });
 }
 
-/** Every file is in its place: what cannot be recorded now is by the next command. */
-function closeInPlace(state: DeviceState, entry: JournalEntry, now: Date): void {
-  try {
-    close(state, entry, now, "done");
-  } catch (error) {
-    const hint = `every file of ${entry.toVersion || "the state before"} is in place; the next command records it`;
-    throw withHint(error, { NO_SPACE: hint, DISK_FAILED: hint });
+/** What ran before the switch runs after it; that it ran is written down before it is stopped. */
+async function aroundService(
+  { place, state, gate, signal }: Installation,
+  entry: JournalEntry,
+  work: () => Promise<void>,
+): Promise<Restart | undefined> {
+  if (!gate.service) {
+    await work();
+    return undefined;
   }
+  const { service, drainMs, ready } = gate.service;
+  const written = state.journal()!;
+  const startAnyway = written.gate.serviceRan;
+  if (!startAnyway && (await service.isRunning()))
+    state.updateJournal({ ...written, gate: { ...written.gate, serviceRan: true } });
+  const facts = { root: place.root, from: entry.fromVersion, to: entry.toVersion };
+  const { restart } = await restartAround({ service, drainMs, ready, facts, startAnyway, signal }, work);
+  return restart;
 }
 
-/** After a switch: what cannot be removed now is by the next command, and the switch is done all the same. */
-export async function tidy(path: string): Promise<void> {
-  await rm(path, { recursive: true, force: true }).catch((error: unknown) => {
-    if (systemCode(error) === undefined) throw error;
+function notFinished(failure: unknown, root: string): unknown {
+  const { message, cause } = failure instanceof StepFailure ? failure : new StepFailure(root, failure);
+  return new FetchError("SWITCH_FAILED", `the rollback could not be finished (${message})`, {
+    cause,
+    hint: `${remedy(cause)}; themis-fetch rollback goes on with it`,
   });
 }
 
@@ -131,35 +180,4 @@ function remedy(cause: unknown): string {
     default:
       return "see to that path";
   }
-}
-
-async function undo(place: DevicePlace, state: DeviceState, entry: JournalEntry, now: Date): Promise<void> {
-  const { document, steps } = await stageWayBack(place, state, entry);
-  const { release, files } = document;
-  await runSteps({ ...place, steps, files });
-  const removeRestorePoints = [entry.restorePoint];
-  close(state, { ...entry, release, files, removeRestorePoints }, now, "undone");
-  await tidy(place.staged);
-}
-
-/** From the restore point of a switch: the same files under the same names each time. */
-async function stageWayBack(place: DevicePlace, state: DeviceState, entry: JournalEntry) {
-  const record = state.restorePoints().find(({ id }) => id === entry.restorePoint);
-  if (!record)
-    throw new FetchError(
-      "STATE_CORRUPT",
-      `the restore point ${entry.restorePoint} of an open switch is gone`,
-    );
-  const document = await openRestorePoint(place.restore, record);
-  return { document, steps: await stageRestorePoint(place.restore, document, place.staged) };
-}
-
-function close(state: DeviceState, entry: JournalEntry, now: Date, result: string): void {
-  const { release, files, removeRestorePoints, action, fromVersion, toVersion } = entry;
-  state.closeJournal({
-    release,
-    files,
-    removeRestorePoints,
-    history: { at: now.toISOString(), action, fromVersion, toVersion, result },
-  });
 }

@@ -17,7 +17,7 @@ import {
 import { FetchError } from "../fetch-error.ts";
 import { scanEntry } from "../scan.ts";
 import type { RestorePointRecord } from "../state.ts";
-import type { SwitchStep } from "./switch.ts";
+import type { SwitchStep } from "./journal-entry.ts";
 
 const DOCUMENT = "restore-point.json";
 

@@ -11,36 +11,10 @@ import { chmod, lstat, mkdir, open, readdir, rename, rm, rmdir, symlink, unlink 
 import { dirname, join } from "node:path";
 import { syncFolder } from "../../base/atomic-file.ts";
 import { systemCode } from "../../base/error.ts";
-import type { EntryRecord, InstalledRelease } from "../../format/record/restore-point.ts";
+import type { EntryRecord } from "../../format/record/restore-point.ts";
 import { FetchError } from "../fetch-error.ts";
 import { hasRealParents, scanEntry } from "../scan.ts";
-
-export type SwitchStep =
-  | { readonly kind: "remove"; readonly path: string }
-  | { readonly kind: "remove-folder"; readonly path: string }
-  | { readonly kind: "remove-any"; readonly path: string }
-  | { readonly kind: "folder"; readonly path: string; readonly permissions: string }
-  | {
-      readonly kind: "file";
-      readonly path: string;
-      readonly staged: string;
-      readonly sha256: string;
-      readonly permissions: string;
-    }
-  | { readonly kind: "chmod"; readonly path: string; readonly permissions: string }
-  | { readonly kind: "link"; readonly path: string; readonly linkTarget: string };
-
-export type JournalEntry = {
-  readonly action: "update" | "rollback";
-  readonly restorePoint: string;
-  readonly fromVersion: string;
-  readonly toVersion: string;
-  readonly steps: readonly SwitchStep[];
-  /** What is installed once every step is done. */
-  readonly release: InstalledRelease;
-  readonly files: readonly EntryRecord[];
-  readonly removeRestorePoints: readonly string[];
-};
+import type { SwitchStep } from "./journal-entry.ts";
 
 /** What the owner of a folder needs to put something into it. */
 const OPEN = 0o700;

@@ -1,0 +1,109 @@
+/**
+ * From a plan to an installed release, each state written down before what it names is done:
+ *
+ *   rebuild everything beside the tree -> restore point -> journal, switch, verify, confirm
+ */
+import { randomBytes } from "node:crypto";
+import type { Manifest } from "../format/manifest/manifest.ts";
+import type { Verified } from "../trust/verified.ts";
+import type { TrustedState } from "../trust/verify-release.ts";
+import type { Fetcher } from "./fetcher.ts";
+import { journalGate } from "./install/gate.ts";
+import { type Installation, type Installed, install } from "./install/install.ts";
+import type { JournalEntry } from "./install/journal-entry.ts";
+import { makeRestorePoint } from "./install/restore-point.ts";
+import { REMEDIES } from "./install/state-machine.ts";
+import type { Prepared } from "./prepare.ts";
+import { type FellBack, rebuild, type StagedFile } from "./rebuild.ts";
+import type { RestorePointRecord } from "./state.ts";
+import { affectedPaths, recordOf, switchSteps } from "./switch-steps.ts";
+import { endTransfer } from "./transfer-record.ts";
+
+export type Deployed = Installed & { readonly restorePoint: string; readonly fellBack: readonly FellBack[] };
+
+/** @throws what fetching, rebuilding and installing throw; the device is as it was then, but for a cut that the next start ends */
+export async function deploy(
+  installation: Installation,
+  found: Prepared,
+  fetched: Fetcher,
+  applyMemory: number | undefined,
+): Promise<Deployed> {
+  const { place, state, now, signal } = installation;
+  const { release, plan } = found;
+  const { manifest } = release;
+  state.begin({ action: "update", from: found.from, to: manifest.version, since: now().toISOString() });
+  try {
+    const { files, fellBack } = await rebuild({
+      root: place.root,
+      staged: place.staged,
+      transferred: place.transfer,
+      packs: manifest.packs,
+      steps: plan.steps,
+      applyMemory,
+      signal,
+      bring: (blobs, options) => fetched.blobs(blobs, options),
+      progress: fetched.rebuilding,
+    });
+    signal?.throwIfAborted();
+    state.advance("staged");
+    const restorePoint = await saveWayBack(installation, found);
+    state.advance("restore-point-made");
+    state.trust(raised(state.trusted(), manifest, now()));
+    const entry = journalEntry(installation, found, files, restorePoint.id);
+    const installed = await install(installation, entry, restorePoint);
+    await endTransfer(place.transfer, state);
+    return { ...installed, restorePoint: restorePoint.id, fellBack };
+  } catch (error) {
+    // What fails after the journal has its own end.
+    if (REMEDIES[state.deployment().state] === "give-up")
+      state.advance("failed", error instanceof Error ? error.message : String(error));
+    throw error;
+  }
+}
+
+/** Neither the sequence nor the clock ever goes back. */
+function raised(trusted: TrustedState, { product, sequence }: Verified<Manifest>, now: Date): TrustedState {
+  return {
+    product,
+    highestSequence: Math.max(sequence, trusted.highestSequence),
+    latestTimeMs: Math.max(now.getTime(), trusted.latestTimeMs),
+  };
+}
+
+function journalEntry(
+  { gate }: Installation,
+  found: Prepared,
+  staged: readonly StagedFile[],
+  restorePoint: string,
+): JournalEntry {
+  const { manifest, manifestSha256 } = found.release;
+  const { product, version, sequence } = manifest;
+  return {
+    action: "update",
+    restorePoint,
+    fromVersion: found.from,
+    toVersion: version,
+    steps: switchSteps(found.plan.steps, staged),
+    release: { product, version, sequence, manifest_sha256: manifestSha256 },
+    files: manifest.files.map(recordOf),
+    removeRestorePoints: [],
+    gate: journalGate(gate),
+  };
+}
+
+async function saveWayBack(
+  { place, state, now }: Installation,
+  { release, plan }: Prepared,
+): Promise<RestorePointRecord> {
+  const created = now().toISOString();
+  const stamp = created.replace(/[-:.]/g, "").slice(0, 15);
+  const document = {
+    schema_version: 1,
+    id: `${stamp}Z-${randomBytes(4).toString("hex")}`,
+    created,
+    to_version: release.manifest.version,
+    release: state.installed(),
+    files: state.files(),
+  };
+  return makeRestorePoint(place.root, place.restore, document, affectedPaths(plan.steps));
+}

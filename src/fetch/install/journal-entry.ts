@@ -1,0 +1,45 @@
+/** What is written down before a switch: with it and the restore point, any later process can end what this one began. */
+import type { EntryRecord, InstalledRelease } from "../../format/record/restore-point.ts";
+import type { Check } from "../health/check.ts";
+import type { Confirmation } from "./gate.ts";
+
+export type SwitchStep =
+  | { readonly kind: "remove"; readonly path: string }
+  | { readonly kind: "remove-folder"; readonly path: string }
+  | { readonly kind: "remove-any"; readonly path: string }
+  | { readonly kind: "folder"; readonly path: string; readonly permissions: string }
+  | {
+      readonly kind: "file";
+      readonly path: string;
+      readonly staged: string;
+      readonly sha256: string;
+      readonly permissions: string;
+    }
+  | { readonly kind: "chmod"; readonly path: string; readonly permissions: string }
+  | { readonly kind: "link"; readonly path: string; readonly linkTarget: string };
+
+export type JournalEntry = {
+  readonly action: "update" | "rollback";
+  readonly restorePoint: string;
+  readonly fromVersion: string;
+  readonly toVersion: string;
+  readonly steps: readonly SwitchStep[];
+  /** What is installed once every step is done. */
+  readonly release: InstalledRelease;
+  readonly files: readonly EntryRecord[];
+  readonly removeRestorePoints: readonly string[];
+  readonly gate: JournalGate;
+};
+
+/** What a later process must know to judge a release that this one installed. */
+export type JournalGate = {
+  /** Those that are data. */
+  readonly checks: readonly Check[];
+  /** Some are functions of a process that may be gone: then nobody can say that the release works. */
+  readonly hasFunctions: boolean;
+  readonly confirmation: Confirmation;
+  /** The service ran before the switch, so it runs after it, whoever ends it. */
+  readonly serviceRan: boolean;
+  /** When an operator must have confirmed, in milliseconds of Unix time; 0 as long as nobody is waited for. */
+  readonly untilMs: number;
+};
