@@ -28,6 +28,7 @@ const commands = {
   status: async () => (await import("./fetch/records.ts")).statusCommand,
   "restore-points": async () => (await import("./fetch/records.ts")).restorePointsCommand,
   history: async () => (await import("./fetch/records.ts")).historyCommand,
+  confirm: async () => (await import("./fetch/confirm.ts")).confirmCommand,
   rollback: async () => (await import("./fetch/rollback.ts")).rollbackCommand,
 };
 await addCommands(program, commands, tools, argv);

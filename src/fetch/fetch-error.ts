@@ -25,6 +25,7 @@ const kinds = {
   ROOT_UNSAFE: ["refused", "general"],
   NO_SPACE: ["failed", "local"],
   NO_INODES: ["failed", "local"],
+  TOO_MANY_FILES: ["failed", "local"],
   DISK_FAILED: ["failed", "local"],
   CLOCK_WRONG: ["failed", "local"],
   ALREADY_IN_PROGRESS: ["failed", "local"],

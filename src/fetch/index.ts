@@ -42,6 +42,14 @@ export {
   type VerifyUpdateRequest,
 } from "./health/update-verifier.ts";
 export { type Hook, runAfterHook, runBeforeHook, type UpdateOutcome } from "./hooks.ts";
+export {
+  DownloadEngine,
+  type EngineCall,
+  type EngineRequest,
+  type EngineTools,
+  HotReloadEngine,
+} from "./hot-reload-engine.ts";
+export type { Confirmation, Gate, ServiceGate } from "./install/gate.ts";
 export type { Send, SendAnswer } from "./notify/deliver.ts";
 export {
   type NotificationTarget,

@@ -96,7 +96,13 @@ async function makeRecordsFolder({ root, themis }: DevicePlace): Promise<void> {
 
 function localFailure(error: unknown, root: string): unknown {
   const code = systemCode(error);
-  if (code === "ENOSPC" || code === "EDQUOT") {
+  if (code === "EMFILE" || code === "ENFILE") {
+    return new FetchError("TOO_MANY_FILES", `the system opens no more files for us (${code})`, {
+      cause: error,
+      hint: "raise the limit (ulimit -n); what came and was proven is kept",
+    });
+  }
+  if (code === "ENOSPC" || code === "EDQUOT" || code === "EFBIG") {
     return new FetchError("NO_SPACE", `the disk of ${root} is full; nothing was installed`, { cause: error });
   }
   if (code === "EROFS" || code === "EACCES" || code === "EPERM" || code === "ENOTDIR") {

@@ -16,12 +16,20 @@ export function sqliteExtendedCode(error: unknown): number {
   return error instanceof Error && "errcode" in error ? Number(error.errcode) : 0;
 }
 
+/** What the system says to us where SQLite is not asked: records are made beside their place. */
+const AS_SQLITE: Readonly<Record<string, number>> = {
+  ENOSPC: SQLITE.FULL,
+  EDQUOT: SQLITE.FULL,
+  EIO: SQLITE.IOERR,
+  EROFS: SQLITE.READONLY,
+  EACCES: SQLITE.CANTOPEN,
+  EPERM: SQLITE.CANTOPEN,
+};
+
 /** @param what begins the sentence: "the lock cannot be taken" @param hint for records that are no database */
 export function recordsFailure(cause: unknown, what: string, hint?: string): FetchError {
   const why = cause instanceof Error ? cause.message : String(cause);
-  const code = systemCode(cause);
-  const isFull = code === "ENOSPC" || code === "EDQUOT";
-  switch (isFull ? SQLITE.FULL : sqliteCode(cause)) {
+  switch (AS_SQLITE[systemCode(cause) ?? ""] ?? sqliteCode(cause)) {
     case SQLITE.FULL:
       return new FetchError("NO_SPACE", `the disk is full: ${what}`, {
         cause,

@@ -9,12 +9,9 @@
  *
  * Damaged records are refused: to take them for none would be to forget what was believed.
  */
-import { renameSync, rmSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
-import { syncFolder } from "../base/atomic-file.ts";
+import { join } from "node:path";
+import type { DatabaseSync } from "node:sqlite";
 import { sha256 } from "../base/digest.ts";
-import { systemCode } from "../base/error.ts";
 import {
   type EntryRecord,
   type InstalledRelease,
@@ -25,8 +22,9 @@ import { FetchError } from "./fetch-error.ts";
 import type { JournalEntry } from "./install/journal-entry.ts";
 import { type InstallState, mayFollow } from "./install/state-machine.ts";
 import type { KeptRelease } from "./read-release.ts";
-import { RECORDS_ROLLBACK, recordsFailure, sqliteExtendedCode } from "./records-failure.ts";
-import { checkSeal, SEAL_SCHEMA, seal } from "./state-seal.ts";
+import { RECORDS_ROLLBACK, sqliteExtendedCode } from "./records-failure.ts";
+import { guard, isThere, makeRecords, openProven, SETTINGS } from "./state-file.ts";
+import { seal } from "./state-seal.ts";
 import type { TransferState } from "./transfer-record.ts";
 
 export type RestorePointRecord = {
@@ -61,31 +59,6 @@ export type HistoryRecord = {
   readonly result: string;
 };
 
-const SETTINGS = "PRAGMA journal_mode=DELETE; PRAGMA synchronous=EXTRA;";
-const SCHEMA = `
-CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-CREATE TABLE journal (id INTEGER PRIMARY KEY CHECK (id = 1), body TEXT NOT NULL) STRICT;
-CREATE TABLE restore_points (id TEXT PRIMARY KEY, created TEXT NOT NULL, from_version TEXT NOT NULL, to_version TEXT NOT NULL, sha256 TEXT NOT NULL) STRICT;
-CREATE TABLE history (id INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, who TEXT NOT NULL, action TEXT NOT NULL, from_version TEXT NOT NULL, to_version TEXT NOT NULL, result TEXT NOT NULL) STRICT;
-CREATE TABLE kept_release (id INTEGER PRIMARY KEY CHECK (id = 1), sha256 TEXT NOT NULL, manifest BLOB NOT NULL, signature BLOB NOT NULL, source TEXT NOT NULL, folder TEXT NOT NULL, etag TEXT NOT NULL) STRICT;
-CREATE TABLE transfer (id INTEGER PRIMARY KEY CHECK (id = 1), sha256 TEXT NOT NULL, body TEXT NOT NULL) STRICT;
-`;
-
-/** Absent and out of reach are two things. @throws FetchError STATE_UNREADABLE */
-function isThere(path: string): boolean {
-  try {
-    statSync(path);
-    return true;
-  } catch (cause) {
-    const code = systemCode(cause);
-    if (code === "ENOENT") return false;
-    throw new FetchError("STATE_UNREADABLE", `the device's records cannot be read: ${path} (${code})`, {
-      cause,
-      hint: code === "ENOTDIR" ? "a file stands where their folder should" : "run as the user that installed",
-    });
-  }
-}
-
 export class DeviceState {
   readonly #database: DatabaseSync;
 
@@ -96,7 +69,7 @@ export class DeviceState {
   /** Made when there is none. @throws FetchError STATE_CORRUPT, STATE_UNREADABLE, NO_SPACE */
   static open(themis: string): DeviceState {
     const path = join(themis, "state.db");
-    if (!isThere(path)) make(path);
+    if (!isThere(path)) makeRecords(path);
     const state = new DeviceState(openProven(path, false));
     guard(() => state.#database.exec(SETTINGS));
     return state;
@@ -313,45 +286,4 @@ export class DeviceState {
 
 function digestOfBoth(manifest: Uint8Array, signature: Uint8Array): string {
   return sha256(Buffer.concat([manifest, signature]));
-}
-
-/** Beside its place first: records that are empty or half made where they belong are damaged ones. */
-function make(path: string): void {
-  const fresh = `${path}.new`;
-  guard(() => {
-    for (const left of [fresh, `${fresh}-journal`]) rmSync(left, { force: true });
-    const database = new DatabaseSync(fresh);
-    try {
-      database.exec(`${SETTINGS} BEGIN; ${SCHEMA} ${SEAL_SCHEMA}`);
-      seal(database);
-      database.exec("COMMIT");
-    } finally {
-      database.close();
-    }
-    renameSync(fresh, path);
-    syncFolder(dirname(path));
-  });
-}
-
-/** @throws FetchError STATE_CORRUPT */
-function openProven(path: string, readOnly: boolean): DatabaseSync {
-  return guard(() => {
-    const database = new DatabaseSync(path, { readOnly, timeout: 5000 });
-    try {
-      checkSeal(database);
-      return database;
-    } catch (error) {
-      database.close();
-      throw error;
-    }
-  });
-}
-
-function guard<T>(act: () => T): T {
-  try {
-    return act();
-  } catch (cause) {
-    if (cause instanceof FetchError) throw cause;
-    throw recordsFailure(cause, "the device's records cannot be used");
-  }
 }

@@ -2,6 +2,7 @@
 import type { Crl } from "../format/cms/crl.ts";
 import type { TrustAnchor } from "../trust/anchor.ts";
 import type { CheckReport } from "./health/check.ts";
+import type { Dependency } from "./health/health-check.ts";
 import type { Hook } from "./hooks.ts";
 import type { Gate } from "./install/gate.ts";
 import type { OnStep } from "./install/switch.ts";
@@ -42,8 +43,10 @@ export type UpdateRequest = {
 };
 
 export type Fitness = {
-  /** Programs that print the version of a product that releases may depend on, by its name. */
-  readonly versions: ReadonlyMap<string, readonly string[]>;
+  /** What must be there, and how its version is asked; a release may ask for another range of the same. */
+  readonly dependencies: readonly Dependency[];
+  /** In bytes, beside what its deltas say. */
+  readonly memoryBytes?: number | undefined;
 };
 
 export type Hooks = { readonly before?: Hook | undefined; readonly after?: Hook | undefined };

@@ -133,7 +133,11 @@ async function around<T>(
 ): Promise<T> {
   const { product, version: to } = release.manifest;
   const facts = { root: place.root, from, to };
-  if (request.fitness) await checkFitness(request.fitness, place, release.manifest, plan, request.signal);
+  if (request.fitness) {
+    const untold = await checkFitness(request.fitness, place, release.manifest, plan, request.signal);
+    for (const requirement of untold)
+      tools.notice?.(`${to} depends on ${requirement}, and nothing here tells which version is there`);
+  }
   if (request.hooks?.before) await runBeforeHook(request.hooks.before, facts, request.signal);
   try {
     const done = await work();

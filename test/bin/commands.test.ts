@@ -38,6 +38,7 @@ const LEVELS: readonly (readonly ["themis-bundle" | "themis-fetch", ...string[]]
     "status",
     "history",
     "restore-points",
+    "confirm",
     "rollback",
   ].map((name) => ["themis-fetch", name] as const),
 ];

@@ -27,15 +27,6 @@ it("are as before a commit that was cut when its pages were written already", ()
   read?.close();
 });
 
-it("are none when the making of their tables was cut", () => {
-  const made = join(folder, "made");
-  mkdirSync(made);
-  const database = new DatabaseSync(join(made, "state.db"));
-  database.exec("PRAGMA user_version = 1");
-  database.close();
-  expect(DeviceState.read(made)).toBeUndefined();
-});
-
 it("are a failure, and not none, when they are no database", () => {
   const spoilt = join(folder, "spoilt");
   mkdirSync(spoilt);

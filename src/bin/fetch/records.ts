@@ -14,12 +14,19 @@ export function statusCommand({ say }: Tools): Command {
         ? `nothing of ours is installed in ${root}`
         : `${now.product} ${now.version} (sequence ${now.sequence}), ${now.files} entries, ${restorePoints.length} restore points`;
     const cut = now.unfinished ? "\na switch was cut; the next update or rollback finishes or undoes it" : "";
+    const waits =
+      now.confirmUntil === ""
+        ? ""
+        : `\n${now.deployment.to} waits until ${now.confirmUntil} for themis-fetch confirm`;
+    const ended = ["failed", "rolled-back"].includes(now.deployment.state)
+      ? `\nthe last ${now.deployment.action} (${now.deployment.to || "the state before"}) ended as ${now.deployment.state}: ${now.deployment.why}`
+      : "";
     const under = now.transfer
       ? `\n${now.transfer.version} is being fetched: ${size(now.transfer.provenBytes)} of ${size(now.transfer.wantedBytes)} are proven; the next update goes on from there`
       : "";
     say.result(
       { schema: "themis-fetch/status/1", ...now, restorePoints: restorePoints.length },
-      text + cut + under,
+      text + (waits || cut) + ended + under,
     );
   });
 }
@@ -47,8 +54,9 @@ export function restorePointsCommand({ say }: Tools): Command {
 export function historyCommand({ say }: Tools): Command {
   return rooted("history", "list what was done, newest first").action(async (options: SettingOptions) => {
     const { history: entries } = await readStatus(await settledRoot(options, say));
-    const rows = entries.map(({ at, action, fromVersion, toVersion, result }) => [
+    const rows = entries.map(({ at, who, action, fromVersion, toVersion, result }) => [
       at,
+      who,
       action,
       fromVersion || "(nothing)",
       toVersion || "(nothing)",
@@ -56,7 +64,9 @@ export function historyCommand({ say }: Tools): Command {
     ]);
     say.result(
       { schema: "themis-fetch/history/1", history: entries },
-      rows.length > 0 ? table(["when", "action", "from", "to", "result"], rows) : "nothing has been done yet",
+      rows.length > 0
+        ? table(["when", "who", "action", "from", "to", "result"], rows)
+        : "nothing has been done yet",
     );
   });
 }

@@ -7,6 +7,7 @@ import { type CrlOptions, loadCrls, withCrlOptions } from "../crl-options.ts";
 import { EXIT } from "../exit-status.ts";
 import { command, type Tools, wholeNumber } from "../program.ts";
 import { saved, seconds, size } from "../units.ts";
+import { deploymentOf } from "./deployment-settings.ts";
 import { withGitHub } from "./github-options.ts";
 import { offlineOf, SOURCE } from "./place-options.ts";
 import {
@@ -94,6 +95,8 @@ export function updateCommand({ say, signal }: Tools): Command {
         now: () => new Date(),
         notice: (message) => say.note(message),
         progress: ({ phase, ...event }) => say.progress({ label: phase, ...event }),
+        checked: ({ kind, name, passed, found }) =>
+          say.note(`${kind} check ${name}: ${passed ? "passed" : `failed, found ${found}`}`),
       });
       if (result.recovery !== "nothing")
         say.note(`an earlier switch had been cut; it was ${result.recovery}`);
@@ -146,7 +149,7 @@ async function toRequest(options: Options, { say, signal }: Tools): Promise<Upda
   const github = await settledGitHub(configuration, options, places);
   return {
     ...{ source, offline, mirrors, root, version, connections, limitRate, caFile, github, applyMemory },
-    ...{ signal, anchors, ...(await loadCrls(options)) },
+    ...{ signal, anchors, ...deploymentOf(configuration), ...(await loadCrls(options)) },
   };
 }
 
@@ -205,6 +208,12 @@ function resultJson(name: string, result: UpdateResult) {
 function resultText(result: UpdateResult): string {
   if (result.kind === "nothing-to-do") return `${result.product} ${result.to} is installed; nothing to do`;
   const fell = result.fellBack.length > 0 ? `, ${result.fellBack.length} files fell back to full` : "";
+  const checked = result.checks.length > 0 ? `, ${result.checks.length} checks passed` : "";
+  const restarted = result.restart ? `, restarted in ${seconds(result.restart.latencyMs)}` : "";
+  const next =
+    result.confirmUntil === ""
+      ? "rollback: themis-fetch rollback"
+      : `themis-fetch confirm keeps it; unless somebody does until ${result.confirmUntil}, it is rolled back`;
   const full = `full: ${size(result.bytesFull)}, ${saved(result.bytesFetched, result.bytesFull)} saved`;
-  return `${result.from || "nothing"} -> ${result.to}: ${size(result.bytesFetched)} fetched (${full})${fell}, ${seconds(result.durationMs)}, rollback: themis-fetch rollback`;
+  return `${result.from || "nothing"} -> ${result.to}: ${size(result.bytesFetched)} fetched (${full})${fell}${checked}${restarted}, ${seconds(result.durationMs)}, ${next}`;
 }

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { confirm } from "../../../src/fetch/confirm.ts";
 import type { Check } from "../../../src/fetch/health/check.ts";
+import { DownloadEngine, HotReloadEngine } from "../../../src/fetch/hot-reload-engine.ts";
 import type { Gate } from "../../../src/fetch/install/gate.ts";
 import type { UpdateEvent } from "../../../src/fetch/notify/update-event.ts";
 import { readStatus, rollBack } from "../../../src/fetch/rollback.ts";
@@ -339,4 +340,24 @@ describe("who is asked before, and told after", () => {
     ]);
     expect(notices).toEqual(["nobody listens", "nobody listens"]);
   });
+});
+
+it("other programs have it all in two engines", async () => {
+  const root = world.device("old");
+  const { version: _, ...request } = requestFor(root, { gate: gateOf([passes]) });
+  await new DownloadEngine(request).download();
+  const engine = new HotReloadEngine(request);
+  const { plan } = await engine.dryRun();
+  const { perFile } = await engine.apply();
+  expect(perFile.map(({ path, action }) => ({ path, action }))).toEqual(
+    plan.steps.map((step) => ({
+      path: step.kind === "remove" ? step.path : step.target.path,
+      action: step.kind,
+    })),
+  );
+  expect(snapshot(root)).toEqual(snapshot(world.new));
+  expect(await engine.listRollbackPoints()).toMatchObject([{ toVersion: "1.1.0" }, { toVersion: "1.0.0" }]);
+  await expect(engine.confirm()).rejects.toMatchObject({ code: "NOTHING_TO_CONFIRM" });
+  expect(await engine.rollback()).toMatchObject({ from: "1.1.0", to: "1.0.0" });
+  expect(snapshot(root)).toEqual(snapshot(world.old));
 });
