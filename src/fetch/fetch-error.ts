@@ -32,6 +32,7 @@ const kinds = {
   STATE_UNREADABLE: ["failed", "local"],
   STATE_CORRUPT: ["failed", "local"],
   PATH_OCCUPIED: ["failed", "local"],
+  KEEP_CONFLICT: ["failed", "local"],
   SWITCH_FAILED: ["failed", "local"],
   CONFIRMATION_PENDING: ["failed", "local"],
   NOTHING_TO_CONFIRM: ["usage", "general"],

@@ -5,6 +5,7 @@ import type { Manifest, Pack, Target, TargetType } from "../format/manifest/mani
 import type { EntryRecord } from "../format/record/restore-point.ts";
 import type { Verified } from "../trust/verified.ts";
 import { type FoundDelta, findDelta } from "./find-delta.ts";
+import { type OperatorsFile, operatorsFile } from "./operators-files.ts";
 import { transferBytes } from "./transfer/pieces.ts";
 
 export type PlanStep =
@@ -23,6 +24,8 @@ export type Plan = {
   readonly steps: readonly PlanStep[];
   /** Files of an older release that somebody changed: they stay. */
   readonly kept: readonly string[];
+  /** Files of the release that the operator changed: they stay too. */
+  readonly operators: readonly OperatorsFile[];
   /** Programs first, then libraries, then the rest. */
   readonly blobs: readonly Blob[];
   /** Whole pieces around the blobs, at the most. */
@@ -40,6 +43,8 @@ export type PlanRequest = {
   readonly removed: readonly RemovedFile[];
   /** What this device may spend to apply one delta, in bytes; undefined is all there is. */
   readonly applyMemory?: number | undefined;
+  /** Globs of files that are the operator's own. */
+  readonly keep?: readonly string[] | undefined;
 };
 
 export function planUpdate(request: PlanRequest): Plan {
@@ -55,11 +60,17 @@ export function planUpdate(request: PlanRequest): Plan {
   const find = ({ path, sha256_hash: sha256 }: Target): FoundDelta =>
     findDelta({ path, sha256, installed, deltas: byPath.get(path) ?? [], applyMemory });
   const { steps: removals, kept } = planRemovals(request);
+  const operators = findOperators(request);
+  const targets = request.wanted.files.flatMap((target): Target[] => {
+    const own = operators.get(target.path);
+    if (!own) return [target];
+    return own.beside === "" ? [] : [{ ...target, path: own.beside }];
+  });
   const steps = [
     ...removals,
-    ...request.wanted.files.map((target) => planTarget(target, request.found.get(target.path), find, places)),
+    ...targets.map((target) => planTarget(target, request.found.get(target.path), find, places)),
   ];
-  return { ...costOf(steps, request.wanted.packs), steps, kept };
+  return { ...costOf(steps, request.wanted.packs), steps, kept, operators: [...operators.values()] };
 }
 
 /** The same plan without the patches that lie in one pack, and the paths that go whole for it. */
@@ -74,7 +85,7 @@ export function withoutPack(
     paths.push(step.target.path);
     return { kind: "download", target: step.target, why: `${asset} cannot be used` };
   });
-  return { plan: { ...costOf(steps, packs), steps, kept: plan.kept }, paths };
+  return { plan: { ...plan, ...costOf(steps, packs), steps }, paths };
 }
 
 /** What is fetched early, the last one first: a cut transfer has then what is hardest to do without. */
@@ -100,6 +111,22 @@ function costOf(
 
 export function changesNothing({ steps }: Plan): boolean {
   return steps.every(({ kind }) => kind === "keep");
+}
+
+function findOperators({
+  wanted: { files },
+  found,
+  recorded,
+  keep = [],
+}: PlanRequest): Map<string, OperatorsFile> {
+  if (keep.length === 0) return new Map();
+  const was = new Map(recorded.map((entry) => [entry.path, entry]));
+  const wanted = new Set(files.map(({ path }) => path));
+  const all = files.map((target) => {
+    const { path } = target;
+    return operatorsFile(keep, target, found.get(path), was.get(path), (beside) => wanted.has(beside));
+  });
+  return new Map(all.filter((own) => own !== undefined).map((own) => [own.path, own]));
 }
 
 function planTarget(

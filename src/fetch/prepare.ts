@@ -3,6 +3,7 @@ import type { EntryRecord } from "../format/record/restore-point.ts";
 import { NOTHING_TRUSTED } from "../trust/verify-release.ts";
 import { type Discovered, readDeltaManifests } from "./discover.ts";
 import { FetchError } from "./fetch-error.ts";
+import { besidePaths } from "./operators-files.ts";
 import type { DevicePlace } from "./place.ts";
 import { changesNothing, type Plan, planUpdate } from "./plan.ts";
 import { scanEntry } from "./scan.ts";
@@ -80,12 +81,13 @@ export async function prepare(
   const recorded = state?.files() ?? [];
   const from = state?.installed().version ?? "";
   const { manifest } = release;
+  const { applyMemory, keep = [] } = request;
   // An intact device asks for no delta manifest: an unchanged release costs two small documents.
-  const found = await scanAll(
-    place.root,
-    [...manifest.files, ...recorded].map(({ path }) => path),
-  );
-  const first = planUpdate({ wanted: manifest, found, recorded, deltas: [], removed: [] });
+  const found = await scanAll(place.root, [
+    ...[...manifest.files, ...recorded].map(({ path }) => path),
+    ...besidePaths(keep, manifest.files),
+  ]);
+  const first = planUpdate({ wanted: manifest, found, recorded, deltas: [], removed: [], keep });
   if (recorded.length > 0 && changesNothing(first))
     return { release, plan: first, found, from, bytesFetched: release.bytesFetched };
   const { deltas: documents, bytesFetched } = await readDeltaManifests(release, from, request.signal);
@@ -95,8 +97,7 @@ export async function prepare(
     (path) => !found.has(path),
   );
   for (const [path, entry] of await scanAll(place.root, more)) found.set(path, entry);
-  const { applyMemory } = request;
-  const plan = planUpdate({ wanted: manifest, found, recorded, deltas, removed, applyMemory });
+  const plan = planUpdate({ wanted: manifest, found, recorded, deltas, removed, applyMemory, keep });
   return { release, plan, found, from, bytesFetched: release.bytesFetched + bytesFetched };
 }
 

@@ -2,6 +2,7 @@
 import type { SignerReport } from "../trust/verify-signature.ts";
 import type { CheckReport } from "./health/check.ts";
 import type { Recovery } from "./install/recover.ts";
+import type { OperatorsFile } from "./operators-files.ts";
 import type { Plan } from "./plan.ts";
 import type { Prepared } from "./prepare.ts";
 import type { FellBack } from "./rebuild.ts";
@@ -29,6 +30,7 @@ export type UpdateResult = {
   readonly perFile: readonly FileOutcome[];
   readonly fellBack: readonly FellBack[];
   readonly kept: readonly string[];
+  readonly operators: readonly OperatorsFile[];
   readonly restorePoint: string;
   /** After the switch, in the order in which they ran. */
   readonly checks: readonly CheckReport[];
@@ -53,6 +55,7 @@ export function reporting(found: Prepared, recovery: Recovery, startedMs: number
     perFile: [],
     fellBack: [],
     kept: found.plan.kept,
+    operators: found.plan.operators,
     restorePoint: "",
     checks: [],
     restart: undefined,

@@ -33,6 +33,8 @@ export type UpdateRequest = {
   readonly connections: number;
   /** In bytes: a delta that needs more is not used, and its file comes whole; undefined is no bound. */
   readonly applyMemory?: number | undefined;
+  /** Globs of files that are the operator's own: changed ones stay, the release's come beside them. */
+  readonly keep?: readonly string[] | undefined;
   /** What the release must pass before it counts; default: nothing. */
   readonly gate?: Gate | undefined;
   /** Is the device fit? Asked before the first byte; default: room, rights and the clock only. */

@@ -30,7 +30,7 @@ async function fly(sizes: readonly number[], more: { readonly now?: Date; readon
     from: "old",
     target: { path: more.path ?? `bin/${i}`, size_bytes } as Target,
   }));
-  const plan: Plan = { steps, kept: [], blobs: [], bytesToFetch: 0, bytesFull: 0 };
+  const plan: Plan = { steps, kept: [], operators: [], blobs: [], bytesToFetch: 0, bytesFull: 0 };
   const manifest = { release_date: released, packs: [] as Manifest["packs"] } as Manifest;
   return preFlight({ place: await findPlace(root), manifest, plan, found: new Map(), now: more.now ?? now });
 }

@@ -26,6 +26,7 @@ export type SettingOptions = ConfigOptions &
     readonly version?: string;
     readonly connections?: number;
     readonly mirror?: readonly string[];
+    readonly keep?: readonly string[];
     readonly limitRate?: string;
     readonly ca?: string;
     readonly applyMemory?: string;
@@ -92,6 +93,7 @@ function flagsOf(options: SettingOptions): FlagValue[] {
       applyMemory === undefined ? undefined : parseBytes("--apply-memory", applyMemory),
     ],
     ["autoUpdate.ca", "--ca", options.ca],
+    ["autoUpdate.keep", "--keep", options.keep],
     ["hotReload.root", "--root", options.root],
   ] as const;
   return given.flatMap(([setting, flag, value]) => (value === undefined ? [] : [{ setting, flag, value }]));

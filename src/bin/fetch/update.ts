@@ -103,6 +103,8 @@ export function updateCommand({ say, signal }: Tools): Command {
       for (const { path, why } of result.fellBack) say.warn(`${path} was fetched whole: ${why}`);
       for (const path of result.kept)
         say.note(`${path} is not in the new release and was changed here; it stays`);
+      for (const { path, beside } of result.operators)
+        if (result.kind === "updated") say.note(`${path} was changed here; ${staysText(beside)}`);
       say.result(resultJson("update", result), resultText(result));
       if (result.kind === "nothing-to-do" && options.exitCode) process.exitCode = EXIT.nothingToDo;
     });
@@ -131,6 +133,10 @@ export function withSource(made: Command): Command {
     )
     .option("--limit-rate <size>", "fetch at most so much a second, such as 2M (default: no limit)")
     .option("--ca <file>", "believe these authorities for TLS too, PEM; NODE_EXTRA_CA_CERTS works as well")
+    .option(
+      "--keep <glob...>",
+      "files that are yours: changed ones stay, the release's come beside them as .new",
+    )
     .option("--apply-memory <size>", "take whole what needs more to rebuild, such as 96M (default: all)");
   return withConfig(withGitHub(made));
 }
@@ -144,12 +150,12 @@ async function toRequest(options: Options, { say, signal }: Tools): Promise<Upda
   const anchors = await settledAnchors(configuration);
   const { version } = checker;
   const mirrors = source === undefined ? [] : checker.mirrors;
-  const { connections, limitRate, caFile, applyMemory } = autoUpdate;
+  const { connections, limitRate, caFile, applyMemory, keep } = autoUpdate;
   const places = source === undefined ? [] : [source, ...mirrors];
   const github = await settledGitHub(configuration, options, places);
   return {
     ...{ source, offline, mirrors, root, version, connections, limitRate, caFile, github, applyMemory },
-    ...{ signal, anchors, ...deploymentOf(configuration), ...(await loadCrls(options)) },
+    ...{ keep, signal, anchors, ...deploymentOf(configuration), ...(await loadCrls(options)) },
   };
 }
 
@@ -159,6 +165,7 @@ function offerJson(name: string, { plan, ...offer }: Offer) {
     ...offer,
     bytesFull: plan.bytesFull,
     kept: plan.kept,
+    operators: plan.operators,
     steps: plan.steps.filter(({ kind }) => kind !== "keep").map(stepJson),
   };
 }
@@ -193,12 +200,20 @@ function planText(offer: Offer): string {
     return `${step.kind.padEnd(9)} ${step.target.path}`;
   });
   const { bytesToFetch } = offer;
+  const own = offer.plan.operators.map(
+    ({ path, beside }) => `keep      ${path} (changed here; ${staysText(beside)})`,
+  );
   return [
     ...lines,
+    ...own,
     offer.upToDate
       ? `${offer.product} ${offer.to} is installed; nothing to do`
       : `${offer.from || "nothing"} -> ${offer.to}: ${steps.length} changes, ${size(bytesToFetch)} to fetch (full: ${size(offer.plan.bytesFull)})`,
   ].join("\n");
+}
+
+function staysText(beside: string): string {
+  return beside === "" ? "it stays" : `it stays, and the release's version is ${beside}`;
 }
 
 function resultJson(name: string, result: UpdateResult) {
