@@ -29,7 +29,7 @@ const HINTS: Readonly<Record<string, string>> = {
   FILE_UNREADABLE: "check the name and the rights",
   ROOT_UNSAFE: "put a real folder in its place",
   STATE_CORRUPT:
-    "bring ROOT/.themis back from a backup; without it an update keeps the files that are right, and forgets the ways back and the highest release it believed",
+    "bring ROOT/.themis back from a backup, or make the records anew: themis-fetch repair --rebuild-records --version V; they forget the ways back and the highest release that was believed",
   STATE_UNREADABLE: "run as the user that installed",
   DIFF_TOO_LARGE: "allow more with --memory, or use --algorithm zstd-dict",
   APPLY_MEMORY: "take the whole file, or allow more with --apply-memory",

@@ -29,6 +29,7 @@ const commands = {
   "restore-points": async () => (await import("./fetch/records.ts")).restorePointsCommand,
   history: async () => (await import("./fetch/records.ts")).historyCommand,
   confirm: async () => (await import("./fetch/confirm.ts")).confirmCommand,
+  repair: async () => (await import("./fetch/repair.ts")).repairCommand,
   rollback: async () => (await import("./fetch/rollback.ts")).rollbackCommand,
 };
 await addCommands(program, commands, tools, argv);

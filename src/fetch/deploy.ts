@@ -4,10 +4,12 @@
  *   rebuild everything beside the tree -> restore point -> journal, switch, verify, confirm
  */
 import { randomBytes } from "node:crypto";
+import { join } from "node:path";
 import type { Manifest } from "../format/manifest/manifest.ts";
 import type { Verified } from "../trust/verified.ts";
 import type { TrustedState } from "../trust/verify-release.ts";
 import type { Fetcher } from "./fetcher.ts";
+import { tidy } from "./install/close-entry.ts";
 import { journalGate } from "./install/gate.ts";
 import { type Installation, type Installed, install } from "./install/install.ts";
 import type { JournalEntry } from "./install/journal-entry.ts";
@@ -52,7 +54,9 @@ export async function deploy(
     const entry = journalEntry(installation, found, files, restorePoint.id);
     const installed = await install(installation, entry, restorePoint);
     await endTransfer(place.transfer, state);
-    return { ...installed, restorePoint: restorePoint.id, fellBack };
+    if (!found.repairs) return { ...installed, restorePoint: restorePoint.id, fellBack };
+    if (installed.outcome === "confirmed") await tidy(join(place.restore, restorePoint.id));
+    return { ...installed, restorePoint: "", fellBack };
   } catch (error) {
     // What fails after the journal has its own end.
     if (REMEDIES[state.deployment().state] === "give-up")
@@ -80,13 +84,15 @@ function journalEntry(
   const { product, version, sequence } = manifest;
   return {
     action: "update",
+    repairs: found.repairs,
     restorePoint,
     fromVersion: found.from,
     toVersion: version,
     steps: switchSteps(found.plan.steps, staged),
     release: { product, version, sequence, manifest_sha256: manifestSha256 },
     files: manifest.files.map(recordOf),
-    removeRestorePoints: [],
+    // A way back to damage is none.
+    removeRestorePoints: found.repairs ? [restorePoint] : [],
     gate: journalGate(gate),
   };
 }

@@ -31,6 +31,8 @@ const kinds = {
   ALREADY_IN_PROGRESS: ["failed", "local"],
   STATE_UNREADABLE: ["failed", "local"],
   STATE_CORRUPT: ["failed", "local"],
+  VERSION_NEEDED: ["usage", "general"],
+  RELEASE_DIFFERS: ["refused", "general"],
   PATH_OCCUPIED: ["failed", "local"],
   KEEP_CONFLICT: ["failed", "local"],
   SWITCH_FAILED: ["failed", "local"],

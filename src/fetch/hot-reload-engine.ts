@@ -14,6 +14,7 @@
  */
 import { type Confirmed, confirm } from "./confirm.ts";
 import type { DeviceTools } from "./place.ts";
+import { repair } from "./repair.ts";
 import { type RollbackResult, readStatus, rollBack } from "./rollback.ts";
 import type { RestorePointRecord } from "./state.ts";
 import { download, planOnly, update } from "./update.ts";
@@ -68,6 +69,11 @@ export class HotReloadEngine {
   /** The plan that apply takes; writes nothing. */
   dryRun(call: EngineCall = {}): Promise<Offer> {
     return planOnly(asked(this.#request, call), this.#tools);
+  }
+
+  /** Of the installed release, whatever was changed or lost. @throws ThemisError VERSION_NEEDED, RELEASE_DIFFERS, and as apply */
+  repair(call: EngineCall = {}): Promise<UpdateResult> {
+    return repair(asked(this.#request, call), this.#tools);
   }
 
   /** @throws ThemisError RESTORE_POINT_NOT_FOUND, RESTORE_POINT_TAMPERED, SWITCH_FAILED */

@@ -4,12 +4,12 @@ import { join, resolve } from "node:path";
 import { syncFolder } from "../base/atomic-file.ts";
 import { systemCode } from "../base/error.ts";
 import { RESERVED_FOLDER } from "../base/relative-path.ts";
+import { openRecords } from "./damaged-records.ts";
 import { FetchError } from "./fetch-error.ts";
 import { type Gate, NO_GATE } from "./install/gate.ts";
 import type { Installation } from "./install/install.ts";
 import { type Recovery, recover } from "./install/recover.ts";
 import { takeLock } from "./lock.ts";
-import { DeviceState } from "./state.ts";
 
 export type DevicePlace = {
   readonly root: string;
@@ -41,6 +41,8 @@ export async function findPlace(folder: string): Promise<DevicePlace> {
 export type DeviceTools = Pick<Installation, "now" | "signal" | "onStep" | "checked"> & {
   /** Default: a release counts once it is there. */
   readonly gate?: Gate;
+  /** Damaged records are set aside and made anew. */
+  readonly rebuildRecords?: boolean | undefined;
 };
 
 /** Lock, records, and whatever a cut left behind put right; then the work; then everything let go. */
@@ -69,7 +71,7 @@ export async function withDevice<T>(
   if (!found.isDirectory()) throw new FetchError("ROOT_UNWRITABLE", `${place.themis} is not a folder`);
   const lock = takeLock(place.themis);
   try {
-    const state = DeviceState.open(place.themis);
+    const state = openRecords(place.themis, tools.rebuildRecords);
     try {
       const installation = { gate: NO_GATE, ...tools, place, state };
       return await work(installation, await recover(installation));

@@ -1,6 +1,6 @@
 /** Everything an update must know before its first byte: the proven release, the disk as it is, the plan, the space. */
-import type { EntryRecord } from "../format/record/restore-point.ts";
-import { NOTHING_TRUSTED } from "../trust/verify-release.ts";
+import { type EntryRecord, NOTHING_INSTALLED } from "../format/record/restore-point.ts";
+import { NOTHING_TRUSTED, type TrustedState } from "../trust/verify-release.ts";
 import { type Discovered, readDeltaManifests } from "./discover.ts";
 import { FetchError } from "./fetch-error.ts";
 import { besidePaths } from "./operators-files.ts";
@@ -19,6 +19,8 @@ export type Prepared = {
   readonly found: ReadonlyMap<string, EntryRecord>;
   readonly from: string;
   readonly bytesFetched: number;
+  /** The release is installed already, or believed to be. */
+  readonly repairs: boolean;
 };
 
 export type Places = Pick<
@@ -65,11 +67,30 @@ export function discoverFor(
     crls: request.crls,
     requireCrl: request.requireCrl,
     version: request.version,
-    trusted: state?.trusted() ?? NOTHING_TRUSTED,
+    trusted: trustedFor(request, state),
     kept: state?.keptRelease(),
     now,
     signal: request.signal,
   };
+}
+
+/** After a rollback the installed release is older than one that was believed, and is still the one to repair. */
+export function trustedFor({ only }: UpdateRequest, state: DeviceState | undefined): TrustedState {
+  const trusted = state?.trusted() ?? NOTHING_TRUSTED;
+  if (!only) return trusted;
+  return { ...trusted, highestSequence: Math.min(trusted.highestSequence, only.sequence) };
+}
+
+/** @throws FetchError RELEASE_DIFFERS */
+export function checkOnly({ only }: UpdateRequest, { manifestSha256 }: Discovered): void {
+  if (!only || only.manifest_sha256 === manifestSha256) return;
+  throw new FetchError(
+    "RELEASE_DIFFERS",
+    `the source has another release ${only.version} than is installed`,
+    {
+      hint: "name the source it was installed from, or go to another release with themis-fetch update",
+    },
+  );
 }
 
 export async function prepare(
@@ -79,7 +100,8 @@ export async function prepare(
   release: Discovered,
 ): Promise<Prepared> {
   const recorded = state?.files() ?? [];
-  const from = state?.installed().version ?? "";
+  const { version: from, manifest_sha256 } = state?.installed() ?? NOTHING_INSTALLED;
+  const repairs = request.repairs === true || manifest_sha256 === release.manifestSha256;
   const { manifest } = release;
   const { applyMemory, keep = [] } = request;
   // An intact device asks for no delta manifest: an unchanged release costs two small documents.
@@ -89,7 +111,7 @@ export async function prepare(
   ]);
   const first = planUpdate({ wanted: manifest, found, recorded, deltas: [], removed: [], keep });
   if (recorded.length > 0 && changesNothing(first))
-    return { release, plan: first, found, from, bytesFetched: release.bytesFetched };
+    return { release, plan: first, found, from, bytesFetched: release.bytesFetched, repairs };
   const { deltas: documents, bytesFetched } = await readDeltaManifests(release, from, request.signal);
   const deltas = documents.flatMap((document) => document.deltas);
   const removed = documents.flatMap((document) => document.removed);
@@ -98,7 +120,7 @@ export async function prepare(
   );
   for (const [path, entry] of await scanAll(place.root, more)) found.set(path, entry);
   const plan = planUpdate({ wanted: manifest, found, recorded, deltas, removed, applyMemory, keep });
-  return { release, plan, found, from, bytesFetched: release.bytesFetched + bytesFetched };
+  return { release, plan, found, from, bytesFetched: release.bytesFetched + bytesFetched, repairs };
 }
 
 async function scanAll(root: string, paths: readonly string[]): Promise<Map<string, EntryRecord>> {

@@ -55,6 +55,7 @@ export async function rollBack(
       state.begin({ ...way, since: tools.now().toISOString() });
       const entry = {
         action: way.action,
+        repairs: false,
         restorePoint: point.id,
         fromVersion: way.from,
         toVersion: way.to,

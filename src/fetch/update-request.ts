@@ -1,5 +1,6 @@
 /** What an update is asked, and what it does it with. */
 import type { Crl } from "../format/cms/crl.ts";
+import type { InstalledRelease } from "../format/record/restore-point.ts";
 import type { TrustAnchor } from "../trust/anchor.ts";
 import type { CheckReport } from "./health/check.ts";
 import type { Dependency } from "./health/health-check.ts";
@@ -30,6 +31,12 @@ export type UpdateRequest = {
   readonly requireCrl?: boolean | undefined;
   /** "" for the offered release. */
   readonly version: string;
+  /** Nothing but this release, which is installed: an older one than was believed since is as good then. */
+  readonly only?: InstalledRelease | undefined;
+  /** Leave no way back: it would lead to the damage. */
+  readonly repairs?: boolean | undefined;
+  /** Damaged records are set aside and made anew; what they knew besides is forgotten. */
+  readonly rebuildRecords?: boolean | undefined;
   readonly connections: number;
   /** In bytes: a delta that needs more is not used, and its file comes whole; undefined is no bound. */
   readonly applyMemory?: number | undefined;

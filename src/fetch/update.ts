@@ -8,6 +8,7 @@
  */
 import { checkFreshness } from "../trust/verify-release.ts";
 import { announce } from "./announce.ts";
+import { readRecords } from "./damaged-records.ts";
 import { deploy } from "./deploy.ts";
 import { type Discovered, discover } from "./discover.ts";
 import { FetchError } from "./fetch-error.ts";
@@ -19,8 +20,8 @@ import type { Recovery } from "./install/recover.ts";
 import { type DevicePlace, findPlace, withDevice } from "./place.ts";
 import { changesNothing } from "./plan.ts";
 import { preFlight } from "./pre-flight.ts";
-import { discoverFor, type Prepared, prepare, withSources } from "./prepare.ts";
-import { DeviceState } from "./state.ts";
+import { checkOnly, discoverFor, type Prepared, prepare, trustedFor, withSources } from "./prepare.ts";
+import type { DeviceState } from "./state.ts";
 import { outcomes } from "./switch-steps.ts";
 import type { Source } from "./transfer/source.ts";
 import { endTransfer, removeOtherParts, TransferRecord } from "./transfer-record.ts";
@@ -30,10 +31,11 @@ import type { UpdateRequest, UpdateTools } from "./update-request.ts";
 /** Proves what is offered and plans; writes nothing at all. */
 export async function planOnly(request: UpdateRequest, tools: UpdateTools): Promise<Offer> {
   const place = await findPlace(request.root);
-  const state = DeviceState.read(place.themis);
+  const state = readRecords(place.themis, request.rebuildRecords);
   try {
     return await withSources(request, tools, async (sources) => {
       const release = await discover(discoverFor(request, sources, state, tools.now()));
+      checkOnly(request, release);
       const { plan, from } = await prepare(request, place, state, release);
       const { manifest, report } = release;
       return {
@@ -79,15 +81,14 @@ async function runFrom(
   const place = await findPlace(request.root);
   // Proven before the lock, so that a refused release leaves an untouched root.
   const release = await discoverFirst(request, sources, place, tools.now());
-  const { gate, signal } = request;
-  return withDevice(place, { ...tools, signal, ...(gate && { gate }) }, async (installation, recovery) => {
+  const { gate, signal, rebuildRecords } = request;
+  const deviceTools = { ...tools, signal, rebuildRecords, ...(gate && { gate }) };
+  return withDevice(place, deviceTools, async (installation, recovery) => {
     const { state } = installation;
     refuseUnconfirmed(recovery);
-    checkFreshness(release.manifest, {
-      now: tools.now(),
-      trusted: state.trusted(),
-      version: request.version,
-    });
+    const trusted = trustedFor(request, state);
+    checkFreshness(release.manifest, { now: tools.now(), trusted, version: request.version });
+    checkOnly(request, release);
     state.keepRelease(release.documents);
     const found = await prepare(request, place, state, release);
     const report = reporting(found, recovery, startedMs);
@@ -170,7 +171,7 @@ async function discoverFirst(
   place: DevicePlace,
   now: Date,
 ): Promise<Discovered> {
-  const state = DeviceState.read(place.themis);
+  const state = readRecords(place.themis, request.rebuildRecords);
   try {
     return await discover(discoverFor(request, sources, state, now));
   } finally {

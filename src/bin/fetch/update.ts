@@ -19,12 +19,13 @@ import {
   withConfig,
 } from "./settings.ts";
 
-type Options = SettingOptions &
+export type UpdateOptions = SettingOptions &
   CrlOptions & {
     readonly offline?: string;
-    readonly exitCode?: boolean;
     readonly dryRun?: boolean;
   };
+
+type Options = UpdateOptions & { readonly exitCode?: boolean };
 
 export function checkCommand({ say, signal }: Tools): Command {
   return withSource(
@@ -91,13 +92,7 @@ export function updateCommand({ say, signal }: Tools): Command {
         say.result(offerJson("plan", offer), planText(offer));
         return;
       }
-      const result = await update(request, {
-        now: () => new Date(),
-        notice: (message) => say.note(message),
-        progress: ({ phase, ...event }) => say.progress({ label: phase, ...event }),
-        checked: ({ kind, name, passed, found }) =>
-          say.note(`${kind} check ${name}: ${passed ? "passed" : `failed, found ${found}`}`),
-      });
+      const result = await update(request, updateTools(say));
       if (result.recovery !== "nothing")
         say.note(`an earlier switch had been cut; it was ${result.recovery}`);
       for (const { path, why } of result.fellBack) say.warn(`${path} was fetched whole: ${why}`);
@@ -110,8 +105,17 @@ export function updateCommand({ say, signal }: Tools): Command {
     });
 }
 
-function planning(say: Tools["say"]): UpdateTools {
+export function planning(say: Tools["say"]): UpdateTools {
   return { now: () => new Date(), notice: (message) => say.note(message) };
+}
+
+export function updateTools(say: Tools["say"]): UpdateTools {
+  return {
+    ...planning(say),
+    progress: ({ phase, ...event }) => say.progress({ label: phase, ...event }),
+    checked: ({ kind, name, passed, found }) =>
+      say.note(`${kind} check ${name}: ${passed ? "passed" : `failed, found ${found}`}`),
+  };
 }
 
 /** Every flag that stands for a setting of themis.yml, and those for this time only. */
@@ -141,7 +145,7 @@ export function withSource(made: Command): Command {
   return withConfig(withGitHub(made));
 }
 
-async function toRequest(options: Options, { say, signal }: Tools): Promise<UpdateRequest> {
+export async function toRequest(options: UpdateOptions, { say, signal }: Tools): Promise<UpdateRequest> {
   const offline = offlineOf(options);
   const { configuration } = await settled(options, say);
   const { checker, autoUpdate, hotReload } = configuration;
@@ -159,7 +163,7 @@ async function toRequest(options: Options, { say, signal }: Tools): Promise<Upda
   };
 }
 
-function offerJson(name: string, { plan, ...offer }: Offer) {
+export function offerJson(name: string, { plan, ...offer }: Offer) {
   return {
     schema: `themis-fetch/${name}/1`,
     ...offer,
@@ -187,7 +191,7 @@ function stepJson(step: PlanStep) {
   return { action: step.kind, path, sizeBytes, bytes: 0 };
 }
 
-function planText(offer: Offer): string {
+export function planText(offer: Offer): string {
   const steps = offer.plan.steps.filter(({ kind }) => kind !== "keep");
   const lines = steps.map((step) => {
     if (step.kind === "remove") return `remove    ${step.path}`;
@@ -212,11 +216,11 @@ function planText(offer: Offer): string {
   ].join("\n");
 }
 
-function staysText(beside: string): string {
+export function staysText(beside: string): string {
   return beside === "" ? "it stays" : `it stays, and the release's version is ${beside}`;
 }
 
-function resultJson(name: string, result: UpdateResult) {
+export function resultJson(name: string, result: UpdateResult) {
   return { schema: `themis-fetch/${name}/1`, ...result };
 }
 

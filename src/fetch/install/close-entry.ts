@@ -9,7 +9,7 @@ import type { JournalEntry } from "./journal-entry.ts";
 export async function closeEntry(
   place: DevicePlace,
   state: DeviceState,
-  { release, files, removeRestorePoints, action, fromVersion, toVersion }: JournalEntry,
+  { release, files, removeRestorePoints, action, repairs, fromVersion, toVersion }: JournalEntry,
   now: Date,
   result: string,
 ): Promise<void> {
@@ -17,7 +17,14 @@ export async function closeEntry(
     release,
     files,
     removeRestorePoints,
-    history: { at: now.toISOString(), who: who(), action, fromVersion, toVersion, result },
+    history: {
+      at: now.toISOString(),
+      who: who(),
+      action: repairs ? "repair" : action,
+      fromVersion,
+      toVersion,
+      result,
+    },
   };
   try {
     state.closeJournal(closing);

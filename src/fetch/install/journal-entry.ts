@@ -20,6 +20,8 @@ export type SwitchStep =
 
 export type JournalEntry = {
   readonly action: "update" | "rollback";
+  /** An update of a release to itself. */
+  readonly repairs: boolean;
   readonly restorePoint: string;
   readonly fromVersion: string;
   readonly toVersion: string;
