@@ -183,7 +183,7 @@ describe("a write of records that was cut", () => {
     const database = new DatabaseSync(busy);
     database.exec("PRAGMA cache_size=1; BEGIN IMMEDIATE; UPDATE facts SET value = '{}'; DELETE FROM seal;");
     const insert = database.prepare(
-      "INSERT INTO history (at, action, from_version, to_version, result) VALUES (?, '', '', '', '')",
+      "INSERT INTO history (at, who, action, from_version, to_version, result) VALUES (?, '', '', '', '', '')",
     );
     for (let i = 0; i < 20; i++) insert.run("x".repeat(2000));
     copyFileSync(busy, stateOf(root));
