@@ -1,6 +1,7 @@
 /** SHA-256 (FIPS 180-4) of bytes, files and what streams by, always as 64 lower-case hex digits. */
 import { createHash } from "node:crypto";
-import { openRegularFile } from "./input-file.ts";
+import { closeSync, readSync } from "node:fs";
+import { openRegularFile, openRegularFileSync } from "./input-file.ts";
 
 /** Large enough that the hash, not the system call, is the cost. */
 const READ_BYTES = 1 << 18;
@@ -23,6 +24,24 @@ export async function sha256OfFile(path: string, signal?: AbortSignal): Promise<
     }
   } finally {
     await file.close();
+  }
+}
+
+let readInto: Uint8Array | undefined;
+
+/** The same for a thread that has nothing else to do. */
+export function sha256OfFileSync(path: string): string {
+  const hash = createHash("sha256");
+  readInto ??= new Uint8Array(READ_BYTES);
+  const { file } = openRegularFileSync(path);
+  try {
+    for (;;) {
+      const read = readSync(file, readInto, 0, READ_BYTES, null);
+      if (read === 0) return hash.digest("hex");
+      hash.update(readInto.subarray(0, read));
+    }
+  } finally {
+    closeSync(file);
   }
 }
 

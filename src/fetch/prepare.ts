@@ -6,7 +6,7 @@ import { FetchError } from "./fetch-error.ts";
 import { besidePaths } from "./operators-files.ts";
 import type { DevicePlace } from "./place.ts";
 import { changesNothing, type Plan, planUpdate } from "./plan.ts";
-import { scanEntry } from "./scan.ts";
+import { scanTree } from "./scan-tree.ts";
 import type { DeviceState } from "./state.ts";
 import { openSource } from "./transfer/open-source.ts";
 import type { Source } from "./transfer/source.ts";
@@ -105,7 +105,7 @@ export async function prepare(
   const { manifest } = release;
   const { applyMemory, keep = [] } = request;
   // An intact device asks for no delta manifest: an unchanged release costs two small documents.
-  const found = await scanAll(place.root, [
+  const found = await scanTree(place.root, [
     ...[...manifest.files, ...recorded].map(({ path }) => path),
     ...besidePaths(keep, manifest.files),
   ]);
@@ -118,13 +118,7 @@ export async function prepare(
   const more = [...deltas.map(({ base_path }) => base_path), ...removed.map(({ path }) => path)].filter(
     (path) => !found.has(path),
   );
-  for (const [path, entry] of await scanAll(place.root, more)) found.set(path, entry);
+  for (const [path, entry] of await scanTree(place.root, more)) found.set(path, entry);
   const plan = planUpdate({ wanted: manifest, found, recorded, deltas, removed, applyMemory, keep });
   return { release, plan, found, from, bytesFetched: release.bytesFetched + bytesFetched, repairs };
-}
-
-async function scanAll(root: string, paths: readonly string[]): Promise<Map<string, EntryRecord>> {
-  const found = new Map<string, EntryRecord>();
-  for (const path of new Set(paths)) found.set(path, await scanEntry(root, path));
-  return found;
 }

@@ -3,7 +3,7 @@
  * what is too small to be worth sending. As many at once as there are processors, and as fit into the memory.
  */
 import { availableParallelism } from "node:os";
-import { ThemisError } from "../base/error.ts";
+import { fromMessage } from "../base/failure-message.ts";
 import { type Thread, Threads } from "../base/threads.ts";
 import { carryOut, type RebuildJob } from "./rebuild-job.ts";
 import type { RebuildAnswer } from "./rebuild-worker.ts";
@@ -81,7 +81,7 @@ export class RebuildPool {
     this.#busy.set(thread, job);
     try {
       const { failure } = await thread.ask(job);
-      if (failure) reject(asError(failure));
+      if (failure) reject(fromMessage(failure));
       else resolve();
     } catch (error) {
       reject(error);
@@ -105,11 +105,4 @@ function isSmall({ from, sizeBytes }: RebuildJob): boolean {
 
 function memoryOf({ from }: RebuildJob): number {
   return from.kind === "patch" ? from.delta.apply_memory : STREAM_BYTES;
-}
-
-function asError(failure: NonNullable<RebuildAnswer["failure"]>): Error {
-  if (failure.name === "system")
-    return Object.assign(new Error(failure.message), failure.code !== undefined && { code: failure.code });
-  const { code, kind, message, area, facts, hint } = failure;
-  return new ThemisError(code, kind, message, { area, facts, ...(hint !== undefined && { hint }) });
 }

@@ -1,5 +1,5 @@
 /** How a path looks on disk. Links are never followed, neither at the end nor on the way. */
-import { lstat, readlink } from "node:fs/promises";
+import { lstatSync, readlinkSync, type Stats } from "node:fs";
 import { join } from "node:path";
 import { sha256, sha256OfFile } from "../base/digest.ts";
 import { systemCode } from "../base/error.ts";
@@ -8,6 +8,17 @@ import { FetchError } from "./fetch-error.ts";
 
 /** @throws FetchError ROOT_UNSAFE when the way there is no real folder, or the thing itself is no file */
 export async function scanEntry(root: string, path: string): Promise<EntryRecord> {
+  const entry = lookAt(root, path);
+  return entry.kind === "file" ? { ...entry, sha256: await sha256OfFile(join(root, path)) } : entry;
+}
+
+/**
+ * All but the digest of a file, which takes the time.
+ *
+ * @param known what was found of folders on the way before, when many paths are looked at together
+ * @throws like scanEntry
+ */
+export function lookAt(root: string, path: string, known?: Map<string, boolean>): EntryRecord {
   const nothing: EntryRecord = {
     path,
     kind: "absent",
@@ -16,40 +27,46 @@ export async function scanEntry(root: string, path: string): Promise<EntryRecord
     permissions: "",
     link_target: "",
   };
-  if (!(await hasRealParents(root, path))) return nothing;
+  if (!hasRealParents(root, path, known)) return nothing;
   const full = join(root, path);
-  const stat = await lstat(full).catch((error: unknown) => {
-    if (systemCode(error) === "ENOENT" || systemCode(error) === "ENOTDIR") return undefined;
-    throw error;
-  });
+  const stat = statOf(full);
   if (!stat) return nothing;
   const permissions = `0${(stat.mode & 0o777).toString(8).padStart(3, "0")}`;
   if (stat.isDirectory()) return { ...nothing, kind: "directory", permissions };
   if (stat.isSymbolicLink()) {
-    const text = await readlink(full);
+    const text = readlinkSync(full);
     return { ...nothing, kind: "symlink", sha256: sha256(Buffer.from(text)), link_target: text };
   }
-  if (stat.isFile()) {
-    return { ...nothing, kind: "file", sha256: await sha256OfFile(full), size: stat.size, permissions };
-  }
+  if (stat.isFile()) return { ...nothing, kind: "file", size: stat.size, permissions };
   throw new FetchError("ROOT_UNSAFE", `${full} is neither a file, a folder nor a symlink`);
 }
 
-/** False when a folder on the way is not there. A link on the way would lead writes out of the root. */
-export async function hasRealParents(root: string, path: string): Promise<boolean> {
+/** False when a folder on the way is not there. A link on the way would lead writes out of the root. @throws FetchError ROOT_UNSAFE */
+export function hasRealParents(root: string, path: string, known?: Map<string, boolean>): boolean {
   for (let end = path.indexOf("/"); end !== -1; end = path.indexOf("/", end + 1)) {
-    const folder = join(root, path.slice(0, end));
-    const stat = await lstat(folder).catch((error: unknown) => {
-      if (systemCode(error) === "ENOENT" || systemCode(error) === "ENOTDIR") return undefined;
-      throw error;
-    });
-    if (!stat) return false;
-    if (stat.isSymbolicLink()) {
-      throw new FetchError("ROOT_UNSAFE", `${folder} is a symlink; an update never writes through one`, {
-        hint: "replace it by a real folder",
-      });
-    }
-    if (!stat.isDirectory()) return false;
+    const folder = path.slice(0, end);
+    const isReal = known?.get(folder) ?? isRealFolder(join(root, folder));
+    known?.set(folder, isReal);
+    if (!isReal) return false;
   }
   return true;
+}
+
+function isRealFolder(full: string): boolean {
+  const stat = statOf(full);
+  if (stat?.isSymbolicLink()) {
+    throw new FetchError("ROOT_UNSAFE", `${full} is a symlink; an update never writes through one`, {
+      hint: "replace it by a real folder",
+    });
+  }
+  return stat?.isDirectory() ?? false;
+}
+
+function statOf(full: string): Stats | undefined {
+  try {
+    return lstatSync(full);
+  } catch (error) {
+    if (systemCode(error) === "ENOENT" || systemCode(error) === "ENOTDIR") return undefined;
+    throw error;
+  }
 }

@@ -35,7 +35,9 @@ export async function runSteps(
   { root, staged, steps, files }: Switch,
   onStep: OnStep = () => {},
 ): Promise<void> {
+  const changed = new Set<string>();
   for (const [index, step] of steps.entries()) {
+    changed.add(dirname(step.path));
     try {
       onStep(index, step);
       await runStep(root, staged, step);
@@ -44,6 +46,15 @@ export async function runSteps(
       await runStep(root, staged, step).catch((again: unknown) => {
         throw new StepFailure(step.path, again);
       });
+    }
+  }
+  // Each once: as long as the journal is open a power cut makes the steps run again, in whatever state it left them.
+  for (const path of changed) {
+    try {
+      syncFolder(join(root, path));
+    } catch (error) {
+      // It went with what was in it, which is a change of the folder above.
+      if (!["ENOENT", "ENOTDIR"].includes(systemCode(error) ?? "")) throw new StepFailure(path, error);
     }
   }
   for (const { path, permissions } of closedFolders(files)) {
@@ -67,7 +78,7 @@ export class StepFailure extends Error {
 export async function checkWay(root: string, steps: readonly SwitchStep[]): Promise<void> {
   const goes = new Set(steps.filter(({ kind }) => kind.startsWith("remove")).map(({ path }) => path));
   for (const { kind, path } of steps) {
-    if (!(await hasRealParents(root, path))) continue;
+    if (!hasRealParents(root, path)) continue;
     if ((kind !== "file" && kind !== "link") || !(await isFolder(join(root, path)))) continue;
     const foreign = await firstForeign(root, path, goes);
     if (foreign === undefined) continue;
@@ -133,7 +144,7 @@ function closedFolders(files: readonly EntryRecord[]): EntryRecord[] {
 
 async function runStep(root: string, staged: string, step: SwitchStep): Promise<void> {
   const full = join(root, step.path);
-  const parentsThere = await hasRealParents(root, step.path);
+  const parentsThere = hasRealParents(root, step.path);
   switch (step.kind) {
     case "remove":
       if (!parentsThere) return;
@@ -176,14 +187,12 @@ async function runStep(root: string, staged: string, step: SwitchStep): Promise<
       break;
     }
   }
-  syncFolder(dirname(full));
 }
 
 /** A folder in a file's place is empty by now, or it holds what is not ours and the switch must not happen. */
 async function makeWayTo(root: string, full: string, path: string): Promise<void> {
   await makeFolders(dirname(full));
-  if (!(await hasRealParents(root, path)))
-    throw new FetchError("SWITCH_FAILED", `there is no folder for ${path}`);
+  if (!hasRealParents(root, path)) throw new FetchError("SWITCH_FAILED", `there is no folder for ${path}`);
   if (await isFolder(full)) await rmdir(full);
 }
 
