@@ -145,7 +145,7 @@ function refuseSecrets(argv: readonly string[]): void {
 /** Commands that are asked for what they do; the others for what they say. */
 const ACTIONS = new Set([
   ...["keygen", "build", "sign", "verify", "publish", "create", "apply"],
-  ...["update", "download", "bundle", "rollback"],
+  ...["update", "watch", "download", "bundle", "rollback"],
 ]);
 
 function usageStatus(error: CommanderError, say: Reporter, shown: string): number {

@@ -21,6 +21,7 @@ const commands = {
   plan: async () => (await import("./fetch/update.ts")).planCommand,
   download: async () => (await import("./fetch/update.ts")).downloadCommand,
   update: async () => (await import("./fetch/update.ts")).updateCommand,
+  watch: async () => (await import("./fetch/watch.ts")).watchCommand,
   bundle: async () => (await import("./fetch/bundle.ts")).bundleCommand,
   config: async () => (await import("./fetch/config.ts")).configCommand,
   "migrate-config": async () => (await import("./fetch/migrate-config.ts")).migrateConfigCommand,

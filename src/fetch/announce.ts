@@ -1,11 +1,11 @@
 /** Tells the operator's hook and people how an update ended. Nothing that they do changes it. */
 import { hostname } from "node:os";
 import type { UpdateFacts } from "./command-environment.ts";
-import { runAfterHook } from "./hooks.ts";
+import { runAfterHook, type UpdateOutcome } from "./hooks.ts";
 import type { UpdateEvent } from "./notify/update-event.ts";
 import type { UpdateRequest, UpdateTools } from "./update-request.ts";
 
-export type Ending = Pick<UpdateEvent, "kind" | "product" | "message">;
+export type Ending = Pick<UpdateEvent, "product" | "message"> & { readonly kind: UpdateOutcome };
 
 /** What did not get through is a notice. Never rejects. */
 export async function announce(

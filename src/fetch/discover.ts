@@ -24,6 +24,8 @@ export type DiscoverRequest = {
   readonly requireCrl?: boolean | undefined;
   /** "" for the offered one. */
   readonly version: string;
+  /** Default: any. */
+  readonly channel?: string | undefined;
   readonly trusted: TrustedState;
   /** What need not be fetched again. */
   readonly kept: KeptRelease | undefined;
@@ -173,7 +175,19 @@ async function refuseUnsigned(
 }
 
 function prove({ manifest, signature }: ReleaseDocuments, request: DiscoverRequest): VerifiedRelease {
-  return verifyRelease({ ...request, manifestBytes: manifest, signatureBytes: signature });
+  const proven = verifyRelease({ ...request, manifestBytes: manifest, signatureBytes: signature });
+  const { version, channel } = proven.manifest;
+  if (request.channel !== undefined && channel !== request.channel) {
+    throw new FetchError(
+      "CHANNEL_MISMATCH",
+      `${version} is of the channel ${channel}, this device follows ${request.channel}`,
+      {
+        facts: { channel, expected: request.channel },
+        hint: "checker.channel says which; nothing was changed",
+      },
+    );
+  }
+  return proven;
 }
 
 function below(source: Source, folder: string): Source {

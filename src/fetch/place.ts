@@ -86,7 +86,7 @@ export async function withDevice<T>(
 }
 
 /** Its name must last before anything beside it does: a switch would be half done, and nobody would know. */
-async function makeRecordsFolder({ root, themis }: DevicePlace): Promise<void> {
+export async function makeRecordsFolder({ root, themis }: DevicePlace): Promise<void> {
   try {
     await mkdir(themis, { mode: 0o700 });
   } catch (error) {

@@ -67,6 +67,7 @@ export function discoverFor(
     crls: request.crls,
     requireCrl: request.requireCrl,
     version: request.version,
+    channel: request.channel,
     trusted: trustedFor(request, state),
     kept: state?.keptRelease(),
     now,

@@ -37,6 +37,8 @@ export type UpdateRequest = {
   readonly repairs?: boolean | undefined;
   /** Damaged records are set aside and made anew; what they knew besides is forgotten. */
   readonly rebuildRecords?: boolean | undefined;
+  /** The line of releases that the device follows: one of another is refused; default: any. */
+  readonly channel?: string | undefined;
   readonly connections: number;
   /** In bytes: a delta that needs more is not used, and its file comes whole; undefined is no bound. */
   readonly applyMemory?: number | undefined;

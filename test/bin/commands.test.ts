@@ -31,6 +31,7 @@ const LEVELS: readonly (readonly ["themis-bundle" | "themis-fetch", ...string[]]
     "plan",
     "download",
     "update",
+    "watch",
     "bundle",
     "config",
     "migrate-config",

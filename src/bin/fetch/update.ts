@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import type { Configuration } from "../../fetch/config/configuration.ts";
 import type { PlanStep } from "../../fetch/plan.ts";
 import { download, planOnly, update } from "../../fetch/update.ts";
 import type { Offer, UpdateResult } from "../../fetch/update-report.ts";
@@ -146,19 +147,40 @@ export function withSource(made: Command): Command {
 }
 
 export async function toRequest(options: UpdateOptions, { say, signal }: Tools): Promise<UpdateRequest> {
-  const offline = offlineOf(options);
   const { configuration } = await settled(options, say);
+  return requestOf(options, configuration, signal);
+}
+
+/** @throws ConfigError CONFIG_MISSING; ThemisError USAGE; what reading anchors, lists and tokens throws */
+export async function requestOf(
+  options: UpdateOptions,
+  configuration: Configuration,
+  signal: AbortSignal,
+): Promise<UpdateRequest> {
+  const offline = offlineOf(options);
   const { checker, autoUpdate, hotReload } = configuration;
   const source = offline === undefined ? demanded(checker.source, "checker.source", "--source") : undefined;
   const root = demanded(hotReload.root, "hotReload.root", "--root");
   const anchors = await settledAnchors(configuration);
-  const { version } = checker;
+  const { version, channel } = checker;
   const mirrors = source === undefined ? [] : checker.mirrors;
   const { connections, limitRate, caFile, applyMemory, keep } = autoUpdate;
   const places = source === undefined ? [] : [source, ...mirrors];
   const github = await settledGitHub(configuration, options, places);
   return {
-    ...{ source, offline, mirrors, root, version, connections, limitRate, caFile, github, applyMemory },
+    ...{
+      source,
+      offline,
+      mirrors,
+      root,
+      version,
+      channel,
+      connections,
+      limitRate,
+      caFile,
+      github,
+      applyMemory,
+    },
     ...{ keep, signal, anchors, ...deploymentOf(configuration), ...(await loadCrls(options)) },
   };
 }
@@ -224,7 +246,7 @@ export function resultJson(name: string, result: UpdateResult) {
   return { schema: `themis-fetch/${name}/1`, ...result };
 }
 
-function resultText(result: UpdateResult): string {
+export function resultText(result: UpdateResult): string {
   if (result.kind === "nothing-to-do") return `${result.product} ${result.to} is installed; nothing to do`;
   const fell = result.fellBack.length > 0 ? `, ${result.fellBack.length} files fell back to full` : "";
   const checked = result.checks.length > 0 ? `, ${result.checks.length} checks passed` : "";

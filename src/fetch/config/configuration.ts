@@ -93,7 +93,7 @@ function checkerOf({ document: { checker }, placeOf }: Layered, reading: Reading
     // More often is no use to anybody and a burden to servers.
     intervalMs: reading.span("/checker/interval", checker.interval, [60 * SECOND, YEAR]),
     jitterMs: reading.span("/checker/jitter", checker.jitter, [0, YEAR]),
-    deadlineMs: reading.span("/checker/deadline", checker.deadline, [SECOND, 20 * DAY]),
+    deadlineMs: reading.span("/checker/deadline", checker.deadline, [60 * SECOND, YEAR]),
   };
 }
 

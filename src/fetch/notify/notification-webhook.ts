@@ -32,10 +32,10 @@ export type NotificationWebhookOptions = {
   readonly send?: Send | undefined;
 };
 
-/** Makes an event into what is sent; a new one for each attempt. */
+/** Makes an event into what is sent; a new one for each attempt. undefined when it is not told there. */
 type Channel = {
   readonly kind: NotificationTarget["kind"];
-  readonly about: (event: UpdateEvent) => () => Notice;
+  readonly about: (event: UpdateEvent) => (() => Notice) | undefined;
 };
 
 const DEADLINE_MS = 10_000;
@@ -61,7 +61,9 @@ export class NotificationWebhook {
   async #tell({ kind, about }: Channel, event: UpdateEvent): Promise<string | undefined> {
     const note = (why: string): string => `the ${kind} notification did not get through: ${why}`;
     try {
-      const why = await deliver({ notice: about(event), send: this.#send, deadlineMs: this.#deadlineMs });
+      const notice = about(event);
+      if (!notice) return undefined;
+      const why = await deliver({ notice, send: this.#send, deadlineMs: this.#deadlineMs });
       return why === undefined ? undefined : note(why);
     } catch {
       // An event that cannot be written down (a date that is none) fails no update either.
@@ -82,7 +84,13 @@ function channelOf(target: NotificationTarget): Channel {
       const { routingKey } = target;
       if (!/^[A-Za-z0-9]{32}$/.test(routingKey))
         throw new FetchError("WEBHOOK_INVALID", "a routing key of PagerDuty's has 32 letters and digits");
-      return { kind, about: (event) => () => pagerDutyNotice(url, routingKey, event) };
+      return {
+        kind,
+        about: (event) => {
+          const notice = pagerDutyNotice(url, routingKey, event);
+          return notice && (() => notice);
+        },
+      };
     }
     case "signed": {
       const [url, key] = [secureUrl(kind, target.url), parseSecret(target.secret)];

@@ -17,7 +17,9 @@ const MAX_SUMMARY_CHARACTERS = 1024;
 const MAX_DEDUP_CHARACTERS = 255;
 const MAX_SOURCE_CHARACTERS = 255;
 
-export function pagerDutyNotice(url: URL, routingKey: string, event: UpdateEvent): Notice {
+/** undefined for an offer: nobody is called out of bed for one. */
+export function pagerDutyNotice(url: URL, routingKey: string, event: UpdateEvent): Notice | undefined {
+  if (event.kind === "offered") return undefined;
   const key = { routing_key: routingKey, dedup_key: dedupKey(event) };
   const body =
     event.kind === "updated"

@@ -12,7 +12,12 @@ import { headline, type Notice, type UpdateEvent } from "./update-event.ts";
 const MAX_SECTION_CHARACTERS = 3000;
 const MAX_SOURCE_CHARACTERS = 1000;
 const ESCAPES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;" };
-const SIGNS = { updated: ":white_check_mark:", failed: ":x:", "rolled-back": ":rewind:" } as const;
+const SIGNS = {
+  updated: ":white_check_mark:",
+  failed: ":x:",
+  "rolled-back": ":rewind:",
+  offered: ":package:",
+} as const;
 
 export function slackNotice(url: URL, event: UpdateEvent): Notice {
   const text = escaped(oneLine(headline(event), MAX_SOURCE_CHARACTERS), MAX_SECTION_CHARACTERS - 100);

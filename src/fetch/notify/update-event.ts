@@ -1,7 +1,10 @@
 /** What is told about an update, whatever the way it goes out. */
 export type UpdateEvent = {
-  /** "rolled-back": the new release was there, failed its checks and is gone again. */
-  readonly kind: "updated" | "failed" | "rolled-back";
+  /**
+   * "rolled-back": the new release was there, failed its checks and is gone again. "offered": it is there to be
+   * installed, and nobody does so by themselves.
+   */
+  readonly kind: "updated" | "failed" | "rolled-back" | "offered";
   readonly product: string;
   /** "" where nothing was installed. */
   readonly from: string;
@@ -24,6 +27,7 @@ const HEADLINES = {
   updated: "updated",
   failed: "update failed",
   "rolled-back": "update rolled back",
+  offered: "update offered",
 } as const;
 
 /** "app on db-1: update failed, 1.4.0 -> 1.5.0: the disk is full" */

@@ -55,7 +55,7 @@ const checker = record(
     api: yesOrNo("reach github:OWNER/REPO by GitHub's API, not by plain URLs"),
     tokenFile: secretFile("a token for GitHub's API"),
     version: text("this release and no other", { title: 'a version in quotes, such as "1.5.0"' }),
-    channel: text("the line of releases that is followed", {
+    channel: text("the line of releases that is followed; a release of another is refused", {
       title: "the name of a channel",
       pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
     }),
@@ -64,14 +64,16 @@ const checker = record(
     jitter: duration(
       "at most so much is added to the interval by chance, so that a fleet does not ask at once",
     ),
-    deadline: duration("after so long an update that is not done ends; the next one goes on from there"),
+    deadline: duration(
+      "after so long a release that was seen must be installed; no two looks are further apart",
+    ),
   },
 );
 
 const autoUpdate = record(
   {},
   {
-    enabled: yesOrNo("install what is found without being asked"),
+    enabled: yesOrNo("themis-fetch watch installs what is offered; else it only says so"),
     connections: whole("ranges fetched at once from one source", 1, 64),
     limitRate: size("fetch at most so much a second"),
     applyMemory: size("take whole what needs more to rebuild"),
