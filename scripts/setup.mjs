@@ -35,6 +35,8 @@ const TOOLS = [
   ["g++", "g++"],
   ["make", "make"],
   ["python3", "python3"],
+  ["systemd-analyze", "systemd"],
+  ["systemd-notify", "systemd"],
 ];
 
 // The shell remembers where it found `node` before it was installed, so what comes next is started from here.

@@ -20,6 +20,7 @@ export class ServiceNotifier {
   #sending: Promise<void> | undefined;
   #watchdog: NodeJS.Timeout | undefined;
   #isOver: boolean;
+  #hasFailed = false;
 
   /** Without NOTIFY_SOCKET every call does nothing. @param onFailure told once, when nothing can be sent */
   constructor(onFailure: (why: string) => void, environment: NodeJS.ProcessEnv = process.env) {
@@ -79,11 +80,14 @@ export class ServiceNotifier {
         timeoutMs: SEND_MS,
       });
       if (end.kind === "exited" && end.status === 0) continue;
-      const why =
-        end.kind === "not-started" ? `systemd-notify: ${end.errno}` : oneLine(end.output || end.kind, 200);
+      const isAbsent = end.kind === "not-started";
+      const why = isAbsent ? `systemd-notify: ${end.errno}` : oneLine(end.output || end.kind, 200);
+      if (!this.#hasFailed) this.#onFailure(why);
+      this.#hasFailed = true;
+      // A manager that is slow once is told the next time; it would else kill us for our silence.
+      if (!isAbsent) continue;
       this.#pending.clear();
       clearInterval(this.#watchdog);
-      if (!this.#isOver) this.#onFailure(why);
       this.#isOver = true;
     }
     this.#sending = undefined;

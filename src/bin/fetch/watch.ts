@@ -18,7 +18,7 @@ import { size } from "../units.ts";
 import { settled } from "./settings.ts";
 import { offerJson, requestOf, resultJson, resultText, type UpdateOptions, withSource } from "./update.ts";
 
-type WatchOptions = UpdateOptions & { readonly once?: boolean };
+type WatchOptions = UpdateOptions & { readonly once?: boolean; readonly exitCode?: boolean };
 
 export function watchCommand({ say, signal }: Tools): Command {
   return withSource(
