@@ -115,7 +115,7 @@ async function putBack(installation: Installation, entry: JournalEntry, failure:
   const before = entry.fromVersion || "the state before";
   if (failure instanceof StepFailure) {
     const { message, cause } = failure;
-    await goBack(installation, entry, "undone");
+    await goBackAfter(message, installation, entry, "undone");
     return new FetchError(
       "SWITCH_FAILED",
       `the switch to ${entry.toVersion} failed (${message}) and was undone`,
@@ -126,7 +126,7 @@ async function putBack(installation: Installation, entry: JournalEntry, failure:
     );
   }
   const why = failure instanceof Error ? failure.message : String(failure);
-  await goBack(installation, entry, `rolled back: ${why}`);
+  await goBackAfter(why, installation, entry, `rolled back: ${why}`);
   if (!(failure instanceof ThemisError)) return failure;
   const { code, kind, area, facts, hint } = failure;
   return new ThemisError(code, kind, `${why}; ${entry.toVersion} was rolled back, ${before} runs again`, {
@@ -135,6 +135,27 @@ async function putBack(installation: Installation, entry: JournalEntry, failure:
     facts: { ...facts, rolledBack: true },
     ...(hint !== undefined && { hint }),
   });
+}
+
+/** A way back that fails as well says what it was the way back from. @throws like goBack */
+async function goBackAfter(
+  failed: string,
+  installation: Installation,
+  entry: JournalEntry,
+  why: string,
+): Promise<void> {
+  try {
+    await goBack(installation, entry, why);
+  } catch (error) {
+    if (!(error instanceof ThemisError)) throw error;
+    const { code, kind, area, facts, hint, message } = error;
+    throw new ThemisError(
+      code,
+      kind,
+      `the switch to ${entry.toVersion} failed (${failed}) and is not undone yet: ${message}`,
+      { cause: error, area, facts, ...(hint !== undefined && { hint }) },
+    );
+  }
 }
 
 /** What ran before the switch runs after it; that it ran is written down before it is stopped. */
