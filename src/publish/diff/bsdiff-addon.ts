@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { ThemisError } from "../../base/error.ts";
-import { mebibytes, overLimit } from "./memory-limit.ts";
+import { mebibytes, overLimit } from "../../format/delta/memory-limit.ts";
 
 export type AddonJob = {
   readonly sourcePath: string;

@@ -9,14 +9,15 @@ import { promisify } from "node:util";
 import { constants, zstdCompress } from "node:zlib";
 import { type ByteSource, openFileSource } from "../../base/byte-source.ts";
 import { systemCode, ThemisError } from "../../base/error.ts";
-import { bsdiffWriterMemory, type WantedContainer, writeBsdiff } from "../../format/delta/bsdiff/write.ts";
+import { createBsdiff } from "../../format/delta/bsdiff/create.ts";
+import type { WantedContainer } from "../../format/delta/bsdiff/write.ts";
+import { findCovers, planCovers } from "../../format/delta/covers.ts";
 import { checkLength, PatchTooLong } from "../../format/delta/patch-limit.ts";
 import type { Segments } from "../../format/delta/segments.ts";
 import { writeVcdiff } from "../../format/delta/vcdiff/write.ts";
 import type { Algorithm } from "../../format/manifest/delta-manifest.ts";
-import { type CoverPurpose, windowBytes } from "../../kernel/kernel.ts";
+import { windowBytes } from "../../kernel/kernel.ts";
 import { createByAddon } from "./bsdiff-addon.ts";
-import { type CoverSizes, findCovers, fitsBestWay, planCovers } from "./covers.ts";
 import { planZstdTables } from "./zstd-tables.ts";
 
 export type BsdiffEngine = "kernel" | "bsdiff-node";
@@ -44,7 +45,7 @@ export async function createPatch(job: PatchJob): Promise<Uint8Array> {
 async function makePatch(job: PatchJob): Promise<Uint8Array> {
   switch (job.algorithm) {
     case "BSDIFF":
-      return job.engine === "bsdiff-node" ? createByAddon(job) : createBsdiff(job);
+      return job.engine === "bsdiff-node" ? createByAddon(job) : bsdiffOf(job);
     case "ZSTD_DICT":
       return createZstdDict(job);
     case "VCDIFF":
@@ -54,26 +55,11 @@ async function makePatch(job: PatchJob): Promise<Uint8Array> {
   }
 }
 
-function createBsdiff(job: PatchJob): Uint8Array {
-  return withFiles(job, (source, target) => {
-    const container = containerWithin(job, source, target);
-    return writeBsdiff({
-      source,
-      target,
-      segments: coversOf(job, source, target, "add", bsdiffWriterMemory(container, target.size)),
-      container,
-      maxBytes: job.maxBytes,
-    });
-  });
-}
-
-/** The streams of the shortest container are held only where the search lacks no memory for it. */
-function containerWithin(job: PatchJob, source: ByteSource, target: ByteSource): WantedContainer {
-  const container = job.container ?? "bsdiff40";
-  if (container !== "shortest") return container;
-  const writerBytes = bsdiffWriterMemory("shortest", target.size);
-  const sizes: CoverSizes = { sourceSize: source.size, targetSize: target.size, purpose: "add", writerBytes };
-  return fitsBestWay(sizes, job.memoryLimit ?? Number.POSITIVE_INFINITY) ? "shortest" : "bsdiff40";
+function bsdiffOf(job: PatchJob): Uint8Array {
+  const { container = "bsdiff40", memoryLimit = Number.POSITIVE_INFINITY, maxBytes } = job;
+  return withFiles(job, (source, target) =>
+    createBsdiff({ source, target, container, memoryLimit, maxBytes }),
+  );
 }
 
 function createVcdiff(job: PatchJob): Uint8Array {
@@ -82,7 +68,7 @@ function createVcdiff(job: PatchJob): Uint8Array {
     for (const piece of writeVcdiff({
       sourceSize: source.size,
       target,
-      segments: coversOf(job, source, target, "copy", Math.min(windowBytes(), target.size)),
+      segments: coversOf(job, source, target),
       windowBytes: windowBytes(),
       maxBytes: job.maxBytes,
     })) {
@@ -96,11 +82,10 @@ function coversOf(
   { memoryLimit = Number.POSITIVE_INFINITY }: PatchJob,
   source: ByteSource,
   target: ByteSource,
-  purpose: CoverPurpose,
-  writerBytes: number,
 ): Segments {
-  const sizes = { sourceSize: source.size, targetSize: target.size, purpose, writerBytes };
-  return findCovers(source, target, purpose, planCovers(sizes, memoryLimit));
+  const writerBytes = Math.min(windowBytes(), target.size);
+  const sizes = { sourceSize: source.size, targetSize: target.size, purpose: "copy" as const, writerBytes };
+  return findCovers(source, target, "copy", planCovers(sizes, memoryLimit));
 }
 
 function withFiles<T>(

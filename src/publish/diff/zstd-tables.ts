@@ -5,7 +5,7 @@
  * both files, a chain table with a cell for each of their bytes and a hash table of half as many reach
  * everything. zstd keeps each table twice, once for the dictionary and once for the target.
  */
-import { mebibytes, overLimit, tooLarge } from "./memory-limit.ts";
+import { mebibytes, overLimit, tooLarge } from "../../format/delta/memory-limit.ts";
 
 /** Level 19 takes about a second a MiB: beyond this, level 9, a twelfth of that. */
 const SLOW_BYTES = 512 * 2 ** 20;

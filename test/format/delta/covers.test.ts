@@ -2,9 +2,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { memorySource } from "../../../src/base/byte-source.ts";
+import { type CoverPlan, type CoverSizes, findCovers, planCovers } from "../../../src/format/delta/covers.ts";
 import { NO_SOURCE } from "../../../src/format/delta/segments.ts";
 import { CoverKernel, type CoverPurpose, MAX_KERNEL_BYTES, windowBytes } from "../../../src/kernel/kernel.ts";
-import { type CoverPlan, type CoverSizes, findCovers, planCovers } from "../../../src/publish/diff/covers.ts";
 import { hostile } from "../../kernel/hostile-texts.ts";
 import { noise } from "../../kit/world.ts";
 

@@ -10,7 +10,6 @@
  * parts keep their order.
  */
 import { type ByteSource, partOf } from "../../base/byte-source.ts";
-import { NO_SOURCE } from "../../format/delta/segments.ts";
 import {
   CoverKernel,
   type CoverPurpose,
@@ -19,6 +18,7 @@ import {
   windowBytes,
 } from "../../kernel/kernel.ts";
 import { mebibytes, overLimit } from "./memory-limit.ts";
+import { NO_SOURCE } from "./segments.ts";
 
 const STRIDES = [2, 4, 8, 16] as const;
 /** In windows: what a smaller stride would find more costs more than a larger window finds. */
