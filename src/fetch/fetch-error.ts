@@ -50,6 +50,7 @@ const kinds = {
   WEBHOOK_INVALID: ["usage", "general"],
   RESTORE_POINT_NOT_FOUND: ["usage", "general"],
   RESTORE_POINT_TAMPERED: ["refused", "general"],
+  RESTORE_BASE_CHANGED: ["refused", "general"],
 } as const;
 
 export type FetchErrorCode = keyof typeof kinds;

@@ -1,11 +1,11 @@
-/** Back to what was installed before: the restore point is proven whole, then switched to like any release. */
+/** Back to what was installed before: the way is proven whole, then switched to like any release. */
 import { join } from "node:path";
 import { FetchError } from "./fetch-error.ts";
 import { tidy } from "./install/close-entry.ts";
 import { journalGate, NO_GATE } from "./install/gate.ts";
 import { goBack, type Installation, install } from "./install/install.ts";
 import type { Recovery } from "./install/recover.ts";
-import { openRestorePoint, stageRestorePoint } from "./install/restore-point.ts";
+import { stageWayBack } from "./install/way-back.ts";
 import { type DeviceTools, findPlace, withDevice } from "./place.ts";
 import { type Deployment, DeviceState, type HistoryRecord, IDLE, type RestorePointRecord } from "./state.ts";
 import type { TransferState } from "./transfer-record.ts";
@@ -18,7 +18,7 @@ export type RollbackResult = {
   readonly recovery: Recovery["outcome"];
 };
 
-/** @throws FetchError RESTORE_POINT_NOT_FOUND, RESTORE_POINT_TAMPERED, SWITCH_FAILED, ALREADY_IN_PROGRESS */
+/** @throws FetchError RESTORE_POINT_NOT_FOUND, RESTORE_POINT_TAMPERED, RESTORE_BASE_CHANGED, SWITCH_FAILED, ALREADY_IN_PROGRESS */
 export async function rollBack(
   request: { readonly root: string; readonly to?: string | undefined },
   tools: DeviceTools,
@@ -42,32 +42,27 @@ export async function rollBack(
       );
     }
     const from = state.installed().version;
+    tools.signal?.throwIfAborted();
     // Each point only knows what its own update touched, so the way to an older one leads through the newer.
-    for (const point of points.slice(0, at + 1)) {
-      tools.signal?.throwIfAborted();
-      const document = await openRestorePoint(place.restore, point);
-      const steps = await stageRestorePoint(place.restore, document, place.staged);
-      const way = {
-        action: "rollback",
-        from: state.installed().version,
-        to: document.release.version,
-      } as const;
-      state.begin({ ...way, since: tools.now().toISOString() });
-      const entry = {
-        action: way.action,
-        repairs: false,
-        restorePoint: point.id,
-        fromVersion: way.from,
-        toVersion: way.to,
-        steps,
-        release: document.release,
-        files: document.files,
-        removeRestorePoints: [point.id],
-        gate: journalGate(NO_GATE),
-      };
-      await install(installation, entry, undefined);
-      await tidy(join(place.restore, point.id));
-    }
+    const passed = points.slice(0, at + 1);
+    const { document, steps } = await stageWayBack(place, state, { restorePoint: wanted.id });
+    const way = { action: "rollback", from, to: document.release.version } as const;
+    tools.signal?.throwIfAborted();
+    state.begin({ ...way, since: tools.now().toISOString() });
+    const entry = {
+      action: way.action,
+      repairs: false,
+      restorePoint: wanted.id,
+      fromVersion: way.from,
+      toVersion: way.to,
+      steps,
+      release: document.release,
+      files: document.files,
+      removeRestorePoints: passed.map(({ id }) => id),
+      gate: journalGate(NO_GATE),
+    };
+    await install(installation, entry, undefined);
+    for (const { folder } of passed) await tidy(join(place.restore, folder));
     return { from, to: wanted.fromVersion, restorePoint: wanted.id, recovery: recovery.outcome };
   });
 }

@@ -32,7 +32,14 @@ export type RestorePointRecord = {
   readonly created: string;
   readonly fromVersion: string;
   readonly toVersion: string;
+  /** Of its document. */
   readonly sha256: string;
+  /** Where it lies under `.themis/restore/`. */
+  readonly folder: string;
+  /** Copies at first, since a release that fails must not be needed to go back; made small once it counts. */
+  readonly kind: "copies" | "compact";
+  /** On disk. */
+  readonly bytes: number;
 };
 
 /** What the device is doing with a release, or did last. */
@@ -197,9 +204,7 @@ export class DeviceState {
       this.#move({ ...deployment, state: end, why: end === "confirmed" ? "" : outcome.history.result });
       this.#setFact("installed", outcome.release);
       this.#setFact("files", outcome.files);
-      for (const id of outcome.removeRestorePoints) {
-        this.#database.prepare("DELETE FROM restore_points WHERE id = ?").run(id);
-      }
+      this.#deleteRestorePoints(outcome.removeRestorePoints);
       this.#addHistory(outcome.history);
       this.#database.exec("DELETE FROM journal");
     });
@@ -213,7 +218,19 @@ export class DeviceState {
       fromVersion: String(row.from_version),
       toVersion: String(row.to_version),
       sha256: String(row.sha256),
+      folder: String(row.folder),
+      kind: row.kind === "compact" ? "compact" : "copies",
+      bytes: Number(row.bytes),
     }));
+  }
+
+  /** The same way back, kept otherwise. */
+  replaceRestorePoint({ id, sha256, folder, kind, bytes }: RestorePointRecord): void {
+    this.#transaction(() =>
+      this.#database
+        .prepare("UPDATE restore_points SET sha256 = ?, folder = ?, kind = ?, bytes = ? WHERE id = ?")
+        .run(sha256, folder, kind, bytes, id),
+    );
   }
 
   /** Newest first. */
@@ -228,10 +245,15 @@ export class DeviceState {
     }));
   }
 
-  #addRestorePoint({ id, created, fromVersion, toVersion, sha256 }: RestorePointRecord): void {
+  #addRestorePoint(record: RestorePointRecord): void {
+    const { id, created, fromVersion, toVersion, sha256, folder, kind, bytes } = record;
     this.#database
-      .prepare("INSERT INTO restore_points VALUES (?, ?, ?, ?, ?)")
-      .run(id, created, fromVersion, toVersion, sha256);
+      .prepare("INSERT INTO restore_points VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
+      .run(id, created, fromVersion, toVersion, sha256, folder, kind, bytes);
+  }
+
+  #deleteRestorePoints(ids: readonly string[]): void {
+    for (const id of ids) this.#database.prepare("DELETE FROM restore_points WHERE id = ?").run(id);
   }
 
   #move(deployment: Deployment): void {

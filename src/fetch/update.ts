@@ -16,6 +16,7 @@ import { Fetcher } from "./fetcher.ts";
 import { checkFitness } from "./fitness.ts";
 import { runBeforeHook } from "./hooks.ts";
 import type { Installation } from "./install/install.ts";
+import { keepRestorePoints } from "./install/keep-restore-points.ts";
 import type { Recovery } from "./install/recover.ts";
 import { type DevicePlace, findPlace, withDevice } from "./place.ts";
 import { changesNothing } from "./plan.ts";
@@ -83,6 +84,7 @@ async function runFrom(
   const release = await discoverFirst(request, sources, place, tools.now());
   const { gate, signal, rebuildRecords } = request;
   const deviceTools = { ...tools, signal, rebuildRecords, ...(gate && { gate }) };
+  const keeping = { notice: tools.notice };
   return withDevice(place, deviceTools, async (installation, recovery) => {
     const { state } = installation;
     refuseUnconfirmed(recovery);
@@ -96,6 +98,7 @@ async function runFrom(
       // A cut came after the switch and before this.
       if (state.transfer()?.manifestSha256 === release.manifestSha256)
         await endTransfer(place.transfer, state);
+      if (until === "update") await keepRestorePoints(installation, keeping);
       return report("nothing-to-do", {});
     }
 
@@ -112,6 +115,7 @@ async function runFrom(
       deploy(installation, found, fetched, request.applyMemory),
     );
     const { checks, restart, restorePoint, fellBack } = done;
+    if (done.outcome === "confirmed") await keepRestorePoints(installation, keeping);
     return report("updated", {
       bytesFetched: found.bytesFetched + fetched.bytes,
       perFile: outcomes(found.plan.steps, fellBack),

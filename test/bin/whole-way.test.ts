@@ -345,12 +345,12 @@ describe("the device", () => {
     const root = world.device("device-tampered");
     await ok("themis-fetch", "update", ...device(root), "--version", "1.0.0");
     await ok("themis-fetch", "update", ...device(root));
-    const [{ id }] = (await ok("themis-fetch", "restore-points", "--root", root)).restorePoints as [
-      { id: string },
+    const [point] = (await ok("themis-fetch", "restore-points", "--root", root)).restorePoints as [
+      { folder: string },
     ];
-    const folder = join(root, ".themis/restore", id);
-    const copy = readdirSync(folder).find((name) => name !== "restore-point.json")!;
-    flip(join(folder, copy));
+    const folder = join(root, ".themis/restore", point.folder);
+    const saved = readdirSync(folder).find((name) => name !== "restore-point.json")!;
+    flip(join(folder, saved));
     const { status, stdout } = await run("themis-fetch", "rollback", "--root", root, "--json");
     expect({ status, code: JSON.parse(stdout).error.code }).toEqual({
       status: 4,

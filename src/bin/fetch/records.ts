@@ -35,16 +35,18 @@ export function restorePointsCommand({ say }: Tools): Command {
   return rooted("restore-points", "list the ways back, newest first").action(
     async (options: SettingOptions) => {
       const { restorePoints } = await readStatus(await settledRoot(options, say));
-      const rows = restorePoints.map(({ id, created, fromVersion, toVersion }) => [
+      const rows = restorePoints.map(({ id, created, fromVersion, toVersion, kind, bytes }) => [
         id,
         created,
         fromVersion || "(nothing)",
         toVersion,
+        kind,
+        size(bytes),
       ]);
       say.result(
         { schema: "themis-fetch/restore-points/1", restorePoints },
         rows.length > 0
-          ? table(["restore point", "created", "goes back to", "made before"], rows)
+          ? table(["restore point", "created", "goes back to", "made before", "kind", "on disk"], rows, [5])
           : "there is no restore point",
       );
     },

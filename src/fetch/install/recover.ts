@@ -85,10 +85,10 @@ function gateFor({ gate }: Installation, entry: JournalEntry): Installation["gat
   return { ...gate, checks, confirmation };
 }
 
-/** What a cut before the journal, or after it, left behind: staged files, and restore points that nobody needs. */
+/** What a cut before the journal, or after it, left behind: staged files, and restore points that nobody names. */
 async function removeLeftovers(place: DevicePlace, state: DeviceState): Promise<void> {
   await rm(place.staged, { recursive: true, force: true });
-  const known = new Set(state.restorePoints().map(({ id }) => id));
+  const known = new Set(state.restorePoints().map(({ folder }) => folder));
   const there = await readdir(place.restore).catch(() => []);
   for (const name of there)
     if (!known.has(name)) await rm(join(place.restore, name), { recursive: true, force: true });

@@ -1,14 +1,20 @@
 /**
- * The way back: copies of everything that a switch will replace or remove, and a document that names them.
+ * The way back: everything that a switch will replace or remove, and a document that names it.
  *
- *   ROOT/.themis/restore/<id>/restore-point.json     canonical, its SHA-256 in the state database
- *   ROOT/.themis/restore/<id>/<sha256>               copies, named by their content
+ *   ROOT/.themis/restore/<folder>/restore-point.json     canonical, its SHA-256 in the state database
+ *   ROOT/.themis/restore/<folder>/<sha256>               a copy, named by its content
+ *                                <sha256>.zst            compressed
+ *                                <sha256>.bsdiff         a patch for the file that took its place
+ *
+ * Before a switch there are copies only: they need nothing of the release that may turn out to be broken. Once it
+ * counts, compact.ts makes a second folder of what is smaller, and the first one goes.
  */
-import { constants, copyFile, mkdir, readFile, rm } from "node:fs/promises";
+import { constants, copyFile, mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { syncFile, syncFolder, writeFileAtomically } from "../../base/atomic-file.ts";
 import { sha256, sha256OfFile } from "../../base/digest.ts";
 import {
+  type ContentRecord,
   decodeRestorePoint,
   type EntryRecord,
   encodeRestorePoint,
@@ -17,101 +23,93 @@ import {
 import { FetchError } from "../fetch-error.ts";
 import { scanEntry } from "../scan.ts";
 import type { RestorePointRecord } from "../state.ts";
-import type { SwitchStep } from "./journal-entry.ts";
 
 const DOCUMENT = "restore-point.json";
+const ENDINGS = { copy: "", zstd: ".zst", bsdiff: ".bsdiff", same: "" } as const;
+
+/** One that was proven. */
+export type RestorePoint = {
+  readonly record: RestorePointRecord;
+  readonly folder: string;
+  readonly document: RestorePointDocument;
+};
 
 export async function makeRestorePoint(
   root: string,
   restore: string,
-  document: Omit<RestorePointDocument, "entries">,
+  document: Omit<RestorePointDocument, "entries" | "contents">,
   paths: readonly string[],
 ): Promise<RestorePointRecord> {
   const folder = join(restore, document.id);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const entries: EntryRecord[] = [];
+  const contents = new Map<string, ContentRecord>();
   for (const path of paths) {
     const entry = await scanEntry(root, path);
     entries.push(entry);
-    if (entry.kind !== "file") continue;
+    if (entry.kind !== "file" || contents.has(entry.sha256)) continue;
     const copy = join(folder, entry.sha256);
     await copyFile(join(root, path), copy, constants.COPYFILE_FICLONE);
     if ((await sha256OfFile(copy)) !== entry.sha256)
       throw new FetchError("SWITCH_FAILED", `${path} changed while it was saved`);
     await syncFile(copy);
+    contents.set(entry.sha256, copied(entry));
   }
-  const bytes = encodeRestorePoint({ ...document, entries });
-  await writeFileAtomically(join(folder, DOCUMENT), bytes, { mode: 0o600 });
-  syncFolder(restore);
+  const whole = { ...document, entries, contents: [...contents.values()] };
   return {
     id: document.id,
     created: document.created,
     fromVersion: document.release.version,
     toVersion: document.to_version,
-    sha256: sha256(bytes),
+    kind: "copies",
+    ...(await writeRestorePoint(restore, document.id, whole)),
   };
 }
 
-/** Every byte of it is proven before any of it is used. @throws FetchError RESTORE_POINT_TAMPERED */
-export async function openRestorePoint(
+export function copied({ sha256, size }: Pick<ContentRecord, "sha256" | "size">): ContentRecord {
+  return {
+    ...{ sha256, size, form: "copy", stored_sha256: sha256, stored_size: size },
+    ...{ base_path: "", base_sha256: "" },
+  };
+}
+
+/** The last thing that comes into its folder; then folder and name last. */
+export async function writeRestorePoint(
   restore: string,
-  record: RestorePointRecord,
-): Promise<RestorePointDocument> {
+  folder: string,
+  document: RestorePointDocument,
+): Promise<Pick<RestorePointRecord, "folder" | "sha256" | "bytes">> {
+  const encoded = encodeRestorePoint(document);
+  await writeFileAtomically(join(restore, folder, DOCUMENT), encoded, { mode: 0o600 });
+  syncFolder(restore);
+  const stored = document.contents.reduce((sum, { stored_size }) => sum + stored_size, 0);
+  return { folder, sha256: sha256(encoded), bytes: encoded.length + stored };
+}
+
+export function storedName({ sha256, form }: Pick<ContentRecord, "sha256" | "form">): string {
+  return sha256 + ENDINGS[form];
+}
+
+/** Every byte of it is proven before any of it is used. @throws FetchError RESTORE_POINT_TAMPERED */
+export async function openRestorePoint(restore: string, record: RestorePointRecord): Promise<RestorePoint> {
   const tampered = (why: string, cause?: unknown): FetchError =>
     new FetchError("RESTORE_POINT_TAMPERED", `the restore point ${record.id} is not as it was made: ${why}`, {
       cause,
       hint: "nothing was changed; install a release again with themis-fetch update",
     });
-  const folder = join(restore, record.id);
+  const folder = join(restore, record.folder);
   const bytes = await readFile(join(folder, DOCUMENT)).catch((cause: unknown) => {
     throw tampered(`${DOCUMENT} cannot be read`, cause);
   });
   if (sha256(bytes) !== record.sha256) throw tampered(`${DOCUMENT} has another digest`);
   const document = decodeRestorePoint(bytes);
-  for (const entry of document.entries) {
-    if (entry.kind !== "file") continue;
-    const digest = await sha256OfFile(join(folder, entry.sha256)).catch((cause: unknown) => {
-      throw tampered(`the copy of ${entry.path} cannot be read`, cause);
+  for (const content of document.contents) {
+    if (content.form === "same") continue;
+    const name = storedName(content);
+    const digest = await sha256OfFile(join(folder, name)).catch((cause: unknown) => {
+      throw tampered(`${name} cannot be read`, cause);
     });
-    if (digest !== entry.sha256) throw tampered(`the copy of ${entry.path} has another digest`);
+    if (digest !== content.stored_sha256) throw tampered(`${name} has another digest`);
   }
-  return document;
-}
-
-/** Stages the copies and says which steps bring everything back. */
-export async function stageRestorePoint(
-  restore: string,
-  document: RestorePointDocument,
-  staged: string,
-): Promise<SwitchStep[]> {
-  await rm(staged, { recursive: true, force: true });
-  await mkdir(staged, { recursive: true });
-  const folder = join(restore, document.id);
-  const absent: string[] = [];
-  const back: SwitchStep[] = [];
-  for (const [index, entry] of document.entries.entries()) {
-    const { path, permissions } = entry;
-    if (entry.kind === "absent") absent.push(path);
-    else if (entry.kind === "directory") back.push({ kind: "folder", path, permissions });
-    else if (entry.kind === "symlink") back.push({ kind: "link", path, linkTarget: entry.link_target });
-    else {
-      const name = `back-${index}`;
-      await copyFile(join(folder, entry.sha256), join(staged, name), constants.COPYFILE_FICLONE);
-      await syncFile(join(staged, name));
-      back.push({ kind: "file", path, staged: name, sha256: entry.sha256, permissions });
-      back.push({ kind: "chmod", path, permissions });
-    }
-  }
-  syncFolder(staged);
-  return [...removals(absent), ...back.sort(foldersFirst)];
-}
-
-/** What was absent is a file, a link or a folder by now; a folder that holds somebody's files stays. */
-function removals(absent: readonly string[]): SwitchStep[] {
-  return [...absent].sort((a, b) => b.length - a.length).map((path) => ({ kind: "remove-any", path }));
-}
-
-function foldersFirst(a: SwitchStep, b: SwitchStep): number {
-  const rank = ({ kind }: SwitchStep): number => (kind === "folder" ? 0 : 1);
-  return rank(a) - rank(b) || a.path.length - b.path.length;
+  return { record, folder, document };
 }

@@ -2,7 +2,7 @@
  * What a device writes down before it changes anything: how every path that will be touched looks now,
  * and which release was installed. With the copies beside it, this is the way back.
  *
- * Its own digest is kept in the state database, and every copy is named by its SHA-256, so a restore
+ * Its own digest is kept in the state database, and that of everything beside it stands in it, so a restore
  * point that was changed by a single byte is refused.
  */
 import type { JSONSchemaType } from "ajv";
@@ -17,6 +17,20 @@ export type EntryRecord = {
   readonly size: number;
   readonly permissions: string;
   readonly link_target: string;
+};
+
+/** The bytes of one file as it was, and how they are kept; unused fields are "" and 0. */
+export type ContentRecord = {
+  readonly sha256: string;
+  readonly size: number;
+  /** `same` keeps nothing: an installed file has these very bytes. `bsdiff` is rebuilt from one. */
+  readonly form: "copy" | "zstd" | "bsdiff" | "same";
+  /** Of what lies beside the document. */
+  readonly stored_sha256: string;
+  readonly stored_size: number;
+  /** The file of the next release that it is rebuilt from. */
+  readonly base_path: string;
+  readonly base_sha256: string;
 };
 
 export type InstalledRelease = {
@@ -35,6 +49,8 @@ export type RestorePointDocument = {
   readonly release: InstalledRelease;
   readonly files: readonly EntryRecord[];
   readonly entries: readonly EntryRecord[];
+  /** One for each digest of a file among the entries. */
+  readonly contents: readonly ContentRecord[];
 };
 
 export const NOTHING_INSTALLED: InstalledRelease = {
@@ -58,10 +74,25 @@ const entrySchema: JSONSchemaType<EntryRecord> = {
   },
 };
 
+const contentSchema: JSONSchemaType<ContentRecord> = {
+  type: "object",
+  additionalProperties: false,
+  required: ["sha256", "size", "form", "stored_sha256", "stored_size", "base_path", "base_sha256"],
+  properties: {
+    sha256: { type: "string", pattern: "^[0-9a-f]{64}$" },
+    size: { type: "integer", minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
+    form: { type: "string", enum: ["copy", "zstd", "bsdiff", "same"] },
+    stored_sha256: { type: "string", pattern: "^([0-9a-f]{64})?$" },
+    stored_size: { type: "integer", minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
+    base_path: { type: "string", maxLength: 3072 },
+    base_sha256: { type: "string", pattern: "^([0-9a-f]{64})?$" },
+  },
+};
+
 const restorePointSchema: JSONSchemaType<RestorePointDocument> = {
   type: "object",
   additionalProperties: false,
-  required: ["schema_version", "id", "created", "to_version", "release", "files", "entries"],
+  required: ["schema_version", "id", "created", "to_version", "release", "files", "entries", "contents"],
   properties: {
     schema_version: { type: "integer", const: 1 },
     id: { type: "string", pattern: "^[0-9TZ]{16,20}-[0-9a-f]{8}$" },
@@ -80,6 +111,7 @@ const restorePointSchema: JSONSchemaType<RestorePointDocument> = {
     },
     files: { type: "array", maxItems: 200_000, items: entrySchema },
     entries: { type: "array", maxItems: 200_000, items: entrySchema },
+    contents: { type: "array", maxItems: 200_000, items: contentSchema },
   },
 };
 
@@ -87,8 +119,9 @@ const restorePointKind: DocumentKind<RestorePointDocument> = {
   name: "restore point",
   maxBytes: 64 * 2 ** 20,
   schema: restorePointSchema,
-  check: ({ entries, files }) => {
+  check: ({ entries, files, contents }) => {
     for (const { path } of [...entries, ...files]) relativePath(path);
+    for (const { base_path } of contents) if (base_path !== "") relativePath(base_path);
   },
 };
 

@@ -132,7 +132,7 @@ function leftovers(root: string, { restorePoints }: Status): string[] {
   const databases = ["lock.db", "state.db"];
   const known = new Set([...databases, ...databases.map((name) => `${name}-journal`), "restore", "transfer"]);
   const kept = records.includes("restore") ? readdirSync(join(root, ".themis/restore")) : [];
-  const ids = restorePoints.map(({ id }) => id);
+  const ids = restorePoints.map(({ folder }) => folder);
   return [
     ...records.filter((name) => !known.has(name)).map((name) => `.themis/${name} is left over`),
     ...kept.filter((id) => !ids.includes(id)).map((id) => `the restore point ${id} is left over`),

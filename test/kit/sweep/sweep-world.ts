@@ -11,6 +11,7 @@ import {
   accessSync,
   chmodSync,
   constants,
+  copyFileSync,
   mkdirSync,
   mkdtempSync,
   realpathSync,
@@ -100,6 +101,7 @@ async function bundlePrograms(outdir: string): Promise<void> {
       fetch: join(source, "fetch/index.ts"),
       "piece-worker": join(source, "fetch/transfer/piece-worker.ts"),
       "rebuild-worker": join(source, "fetch/rebuild-worker.ts"),
+      "compact-worker": join(source, "fetch/install/compact-worker.ts"),
     },
     outdir,
     bundle: true,
@@ -110,6 +112,8 @@ async function bundlePrograms(outdir: string): Promise<void> {
     // What was written for require() finds it.
     banner: { js: 'import { createRequire } from "node:module"; const require = createRequire("file:///");' },
   });
+  for (const kernel of ["kernel.wasm", "device-kernel.wasm"])
+    copyFileSync(join(source, "../dist", kernel), join(outdir, kernel));
   writeFileSync(join(outdir, "package.json"), '{"type":"module"}');
 }
 
