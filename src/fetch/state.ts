@@ -233,6 +233,10 @@ export class DeviceState {
     );
   }
 
+  removeRestorePoints(ids: readonly string[]): void {
+    this.#transaction(() => this.#deleteRestorePoints(ids));
+  }
+
   /** Newest first. */
   history(): readonly HistoryRecord[] {
     return this.#all("SELECT * FROM history ORDER BY id DESC LIMIT 1000").map((row) => ({

@@ -6,6 +6,7 @@ import type { CheckReport } from "./health/check.ts";
 import type { Dependency } from "./health/health-check.ts";
 import type { Hook } from "./hooks.ts";
 import type { Gate } from "./install/gate.ts";
+import type { Retention } from "./install/retention.ts";
 import type { OnStep } from "./install/switch.ts";
 import type { UpdateEvent } from "./notify/update-event.ts";
 import type { GitHubAccess } from "./transfer/open-source.ts";
@@ -50,6 +51,8 @@ export type UpdateRequest = {
   readonly fitness?: Fitness | undefined;
   readonly hooks?: Hooks | undefined;
   readonly notify?: Notify | undefined;
+  /** How many ways back are kept; default: ten. */
+  readonly retention?: Retention | undefined;
   readonly signal?: AbortSignal | undefined;
 };
 

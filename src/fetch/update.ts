@@ -82,9 +82,9 @@ async function runFrom(
   const place = await findPlace(request.root);
   // Proven before the lock, so that a refused release leaves an untouched root.
   const release = await discoverFirst(request, sources, place, tools.now());
-  const { gate, signal, rebuildRecords } = request;
+  const { gate, signal, rebuildRecords, retention } = request;
   const deviceTools = { ...tools, signal, rebuildRecords, ...(gate && { gate }) };
-  const keeping = { notice: tools.notice };
+  const keeping = { retention, notice: tools.notice };
   return withDevice(place, deviceTools, async (installation, recovery) => {
     const { state } = installation;
     refuseUnconfirmed(recovery);

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { receiver } from "../kit/receiver.ts";
 import { makeSmallWorld, type SmallWorld } from "../kit/small-world.ts";
-import { run, snapshot } from "../kit/world.ts";
+import { ok, run, snapshot } from "../kit/world.ts";
 
 let world: SmallWorld;
 beforeAll(async () => {
@@ -75,4 +75,24 @@ it("hooks hear, a webhook is told, and its secret is nowhere", async () => {
   } finally {
     await told.close();
   }
+});
+
+it("restore points are kept within the bounds of themis.yml, or of a flag, and listed with what they take", async () => {
+  const listed = async (root: string): Promise<{ kind: string; bytes: number }[]> =>
+    (await ok("themis-fetch", "restore-points", "--root", root)).restorePoints as [];
+  const bounded = world.device("old");
+  const config = configured(bounded, "", "autoUpdate:\n  restorePoints:\n    count: 1\n");
+  expect((await run("themis-fetch", "update", ...config)).status).toBe(0);
+  expect(await listed(bounded)).toMatchObject([{ kind: "compact", bytes: expect.any(Number) }]);
+  const flagged = world.device("old");
+  expect((await run("themis-fetch", "update", ...config, "--keep-points", "5")).status).toBe(0);
+  expect(await listed(flagged)).toHaveLength(2);
+  const { stdout } = await run("themis-fetch", "restore-points", "--root", flagged);
+  expect(stdout).toMatch(/restore point .* kind +on disk\n[- ]+\n.*1\.0\.0 +1\.1\.0 +compact +[\d.]+ KiB\n/);
+  for (const wrong of [
+    ["--keep-points", "0"],
+    ["--keep-points-for", "1ms"],
+    ["--keep-points-bytes", "much"],
+  ])
+    expect((await run("themis-fetch", "update", ...config, ...wrong)).status).toBe(2);
 });

@@ -11,8 +11,10 @@ export function confirmCommand({ say, signal }: Tools): Command {
   return withConfig(made).action(async (options: SettingOptions) => {
     const { configuration } = await settled(options, say);
     const root = demanded(configuration.hotReload.root, "hotReload.root", "--root");
-    const tools = { now: () => new Date(), signal, gate: gateOf(configuration) };
-    const confirmed = await confirm({ root }, tools);
+    const notice = (message: string): void => say.note(message);
+    const tools = { now: () => new Date(), signal, gate: gateOf(configuration), notice };
+    const retention = configuration.autoUpdate.restorePoints;
+    const confirmed = await confirm({ root, retention }, tools);
     say.result({ schema: "themis-fetch/confirm/1", ...confirmed }, `${confirmed.to} is confirmed`);
   });
 }

@@ -16,7 +16,7 @@ export function gateOf({ hotReload }: Configuration): Gate {
 /** @throws FetchError SERVICE_INVALID */
 export function deploymentOf(
   configuration: Configuration,
-): Pick<UpdateRequest, "gate" | "fitness" | "hooks" | "notify"> {
+): Pick<UpdateRequest, "gate" | "fitness" | "hooks" | "notify" | "retention"> {
   const { preflight, hooks } = configuration.hotReload;
   const isAsked = preflight.dependencies.length > 0 || preflight.memoryBytes !== undefined;
   return {
@@ -24,6 +24,7 @@ export function deploymentOf(
     fitness: isAsked ? preflight : undefined,
     hooks,
     notify: notifyOf(configuration),
+    retention: configuration.autoUpdate.restorePoints,
   };
 }
 

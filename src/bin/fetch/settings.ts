@@ -30,6 +30,9 @@ export type SettingOptions = ConfigOptions &
     readonly limitRate?: string;
     readonly ca?: string;
     readonly applyMemory?: string;
+    readonly keepPoints?: number;
+    readonly keepPointsFor?: string;
+    readonly keepPointsBytes?: string;
   };
 
 export function withConfig(made: Command): Command {
@@ -77,7 +80,7 @@ export function settledGitHub(
 }
 
 function flagsOf(options: SettingOptions): FlagValue[] {
-  const { limitRate, applyMemory } = options;
+  const { limitRate, applyMemory, keepPointsBytes } = options;
   const given = [
     ["checker.source", "--source", options.source],
     ["checker.mirrors", "--mirror", options.mirror],
@@ -94,6 +97,13 @@ function flagsOf(options: SettingOptions): FlagValue[] {
     ],
     ["autoUpdate.ca", "--ca", options.ca],
     ["autoUpdate.keep", "--keep", options.keep],
+    ["autoUpdate.restorePoints.count", "--keep-points", options.keepPoints],
+    ["autoUpdate.restorePoints.age", "--keep-points-for", options.keepPointsFor],
+    [
+      "autoUpdate.restorePoints.bytes",
+      "--keep-points-bytes",
+      keepPointsBytes === undefined ? undefined : parseBytes("--keep-points-bytes", keepPointsBytes),
+    ],
     ["hotReload.root", "--root", options.root],
   ] as const;
   return given.flatMap(([setting, flag, value]) => (value === undefined ? [] : [{ setting, flag, value }]));

@@ -77,13 +77,14 @@ export function downloadCommand({ say, signal }: Tools): Command {
 }
 
 export function updateCommand({ say, signal }: Tools): Command {
-  return withSource(
+  const made = withSource(
     command("update", "prove, fetch, rebuild and switch to a release", [
       "themis-fetch update --source https://example.org/app --root /opt/app --trust-anchor root.pem",
       "themis-fetch update --source page --root /opt/app --trust-anchor root.pem --version 1.5.0",
       "themis-fetch update --offline app.tar --root /opt/app --trust-anchor root.pem",
     ]),
-  )
+  );
+  return withRetention(made)
     .option("--dry-run", "say what would be done and write nothing")
     .option("--exit-code", "exit with 5 when there is nothing to do")
     .action(async (options: Options) => {
@@ -144,6 +145,18 @@ export function withSource(made: Command): Command {
     )
     .option("--apply-memory <size>", "take whole what needs more to rebuild, such as 96M (default: all)");
   return withConfig(withGitHub(made));
+}
+
+/** The newest always stays, so that there is a way back. */
+function withRetention(made: Command): Command {
+  return made
+    .option(
+      "--keep-points <n>",
+      "how many restore points stay (default: 10)",
+      wholeNumber("--keep-points", 1, 1000),
+    )
+    .option("--keep-points-for <time>", "those that are older go, such as 90d (default: no bound)")
+    .option("--keep-points-bytes <size>", "what all may take, such as 2G (default: no bound)");
 }
 
 export async function toRequest(options: UpdateOptions, { say, signal }: Tools): Promise<UpdateRequest> {

@@ -7,9 +7,11 @@
  */
 import { dirname, resolve } from "node:path";
 import { invalidConfig } from "../../format/config/config-error.ts";
+import { DEFAULTS } from "../../format/config/defaults.ts";
 import type { Check } from "../health/check.ts";
 import type { Dependency } from "../health/health-check.ts";
 import type { Hook } from "../hooks.ts";
+import type { Retention } from "../install/retention.ts";
 import { checksOf, dependenciesOf, hookOf, type ServiceChoice, serviceChoiceOf } from "./hot-reload.ts";
 import type { Layered } from "./layer.ts";
 import { type NotificationChoice, notificationsOf } from "./notifications.ts";
@@ -37,11 +39,7 @@ export type Configuration = {
     readonly applyMemory: number | undefined;
     readonly caFile: string | undefined;
     readonly keep: readonly string[];
-    readonly restorePoints: {
-      readonly count: number | undefined;
-      readonly ageMs: number | undefined;
-      readonly bytes: number | undefined;
-    };
+    readonly restorePoints: Retention;
     readonly strategy: "in-place" | "slots";
   };
   readonly hotReload: {
@@ -99,7 +97,7 @@ function checkerOf({ document: { checker }, placeOf }: Layered, reading: Reading
 
 function autoUpdateOf({ document }: Layered, reading: Reading): Configuration["autoUpdate"] {
   const { ca, limitRate, applyMemory, restorePoints, ...same } = document.autoUpdate;
-  const { count, age, bytes } = restorePoints;
+  const { count = DEFAULTS.autoUpdate.restorePoints.count, age, bytes } = restorePoints;
   return {
     ...same,
     limitRate: reading.size("/autoUpdate/limitRate", limitRate, 1),

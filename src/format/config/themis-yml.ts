@@ -86,7 +86,7 @@ const autoUpdate = record(
     restorePoints: record(
       {},
       {
-        count: whole("how many ways back are kept", 1, 1000),
+        count: whole("how many ways back are kept; default 10", 1, 1000),
         age: duration("older ones are removed"),
         bytes: size("of all together"),
       },

@@ -1,9 +1,10 @@
-/** Ways back that cost little once a release counts, and give every byte back or nothing. */
+/** Ways back that cost little once a release counts, are kept in bounds, and give every byte back or nothing. */
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { confirm } from "../../../src/fetch/confirm.ts";
+import { expired } from "../../../src/fetch/install/retention.ts";
 import { readStatus, rollBack } from "../../../src/fetch/rollback.ts";
 import type { RestorePointRecord } from "../../../src/fetch/state.ts";
 import { update } from "../../../src/fetch/update.ts";
@@ -148,16 +149,16 @@ describe("a restore point of a release that counts", () => {
     const last = RELEASES - 1;
     const [atOnce, oneByOne] = [device(last), device(last)];
     const all = await points(atOnce);
-    expect(all).toHaveLength(11);
-    await rollBack({ root: atOnce, to: all.at(-2)!.id }, tools);
+    expect(all).toHaveLength(10);
+    await rollBack({ root: atOnce, to: all.at(-1)!.id }, tools);
     expect(snapshot(atOnce)).toEqual(snapshot(line.trees[0]!));
     for (let number = last - 1; number >= 0; number--) {
       await rollBack({ root: oneByOne }, tools);
       expect(snapshot(oneByOne)).toEqual(snapshot(line.trees[number]!));
     }
     for (const root of [atOnce, oneByOne]) {
-      expect(await readStatus(root)).toMatchObject({ version: "1.0.0" });
-      expect(readdirSync(join(root, ".themis/restore"))).toHaveLength(1);
+      expect(await readStatus(root)).toMatchObject({ version: "1.0.0", restorePoints: [] });
+      expect(readdirSync(join(root, ".themis/restore"))).toEqual([]);
     }
   });
 });
@@ -210,6 +211,74 @@ describe("killed while a restore point is made smaller", () => {
       kind: "updated",
       notices: [expect.stringMatching(/could not be made smaller .*the next update tries again/)],
     });
+    expect(snapshot(root)).toEqual(snapshot(line.trees[3]!));
+  });
+});
+
+describe("bounds", () => {
+  const DAY = 86_400_000;
+  const now = new Date("2027-01-31T00:00:00Z");
+  const list = [1, 5, 40, 50].map((days, index) => ({
+    ...{
+      id: `${4 - index}`,
+      fromVersion: "",
+      toVersion: "",
+      sha256: "",
+      folder: "",
+      kind: "compact" as const,
+    },
+    created: new Date(now.getTime() - days * DAY).toISOString(),
+    bytes: 100,
+  }));
+
+  it.each([
+    { what: "count", retention: { count: 3 }, going: ["1"] },
+    { what: "a count of one", retention: { count: 1 }, going: ["3", "2", "1"] },
+    { what: "age", retention: { count: 10, ageMs: 30 * DAY }, going: ["2", "1"] },
+    {
+      what: "an age that even the newest has not",
+      retention: { count: 10, ageMs: 1 },
+      going: ["3", "2", "1"],
+    },
+    { what: "bytes", retention: { count: 10, bytes: 250 }, going: ["2", "1"] },
+    { what: "no bytes at all", retention: { count: 10, bytes: 0 }, going: ["3", "2", "1"] },
+    { what: "the strictest of all", retention: { count: 3, ageMs: 45 * DAY, bytes: 200 }, going: ["2", "1"] },
+    { what: "nothing when all is within", retention: { count: 4, ageMs: 60 * DAY, bytes: 400 }, going: [] },
+  ])("by $what take the oldest and never the newest", ({ retention, going }) => {
+    expect(expired(list, retention, now).map(({ id }) => id)).toEqual(going);
+  });
+
+  it.each([
+    { what: "count", retention: { count: 2 }, left: 2 },
+    { what: "bytes", retention: { count: 10, bytes: 1 }, left: 1 },
+    { what: "age", retention: { count: 10, ageMs: 0 }, left: 1 },
+  ])(
+    "of $what are kept after an update, on the disk too, and what is left leads back",
+    async ({ retention, left }) => {
+      const root = device(3);
+      await install(root, 4, { retention });
+      const all = await points(root);
+      expect(all).toHaveLength(left);
+      expect(readdirSync(join(root, ".themis/restore"))).toHaveLength(left);
+      await rollBack({ root, to: all.at(-1)!.id }, tools);
+      expect(snapshot(root)).toEqual(snapshot(line.trees[4 - left]!));
+    },
+  );
+
+  it("never take the way back from a release that was not confirmed", async () => {
+    const root = device(3);
+    const check = {
+      name: "fails",
+      kind: "smoke",
+      timeoutMs: 20_000,
+      run: { command: ["false"], expectStatus: 0 },
+    } as const;
+    const gate = { checks: [check], confirmation: { by: "checks" } } as const;
+    const before = await points(root);
+    await expect(install(root, 4, { gate, retention: { count: 1 } })).rejects.toMatchObject({
+      code: "CHECK_FAILED",
+    });
+    expect(await points(root)).toEqual(before);
     expect(snapshot(root)).toEqual(snapshot(line.trees[3]!));
   });
 });
