@@ -7,7 +7,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 export type Pair = { readonly name: string; readonly source: string; readonly target: string };
 
@@ -65,26 +65,51 @@ export function corpora(wanted: string): Pair[] {
   }));
 }
 
+/** Whole packages, unpacked: a folder for each version. */
+export function releases(name: string, spec: string, versions: readonly string[]): string[] {
+  return versions.map((version) => {
+    const folder = join(corporaCache, name, version);
+    if (existsSync(folder)) return folder;
+    mkdirSync(dirname(folder), { recursive: true });
+    const work = mkdtempSync(join(dirname(folder), "part-"));
+    try {
+      renameSync(unpackedPackage(`${spec}@${version}`, work), folder);
+      return folder;
+    } finally {
+      rmSync(work, { recursive: true, force: true });
+    }
+  });
+}
+
+/** Where it is under the work folder. */
+function unpackedPackage(spec: string, work: string): string {
+  const unpacked = join(work, "unpacked");
+  mkdirSync(unpacked);
+  execFileSync("tar", ["-xzf", packedPackage(spec, work), "-C", unpacked]);
+  const [top] = readdirSync(unpacked);
+  return join(unpacked, top!);
+}
+
+function packedPackage(spec: string, work: string): string {
+  console.error(`bench: fetching ${spec} once`);
+  const packed = execFileSync("npm", ["pack", "--silent", spec, "--pack-destination", work], {
+    encoding: "utf8",
+  });
+  return join(work, packed.trim());
+}
+
 function fetchOnce(name: string, spec: string, side: string, taken: Taken): string {
   const file = join(corporaCache, name, side);
   if (existsSync(file)) return file;
-  console.error(`bench: fetching ${spec} once`);
   mkdirSync(join(corporaCache, name), { recursive: true });
   const work = mkdtempSync(join(tmpdir(), "themis-corpora-"));
   try {
-    const packed = execFileSync("npm", ["pack", "--silent", spec, "--pack-destination", work], {
-      encoding: "utf8",
-    });
-    const archive = join(work, packed.trim());
     const made = join(corporaCache, name, `${side}.part`);
-    if (taken === "archive") execFileSync("cp", [archive, made]);
+    if (taken === "archive") execFileSync("cp", [packedPackage(spec, work), made]);
     else {
-      const unpacked = join(work, "unpacked");
-      mkdirSync(unpacked);
-      execFileSync("tar", ["-xzf", archive, "-C", unpacked]);
-      const [top] = readdirSync(unpacked);
-      if (taken === "tree") tarTree(join(unpacked, top!), made);
-      else execFileSync("cp", [join(unpacked, top!, taken.file), made]);
+      const tree = unpackedPackage(spec, work);
+      if (taken === "tree") tarTree(tree, made);
+      else execFileSync("cp", [join(tree, taken.file), made]);
     }
     renameSync(made, file);
     return file;

@@ -4,6 +4,7 @@ npm run bench -- transfer                 verified transfer beside curl and sha2
 npm run bench -- manifest                 the documents of a release for a device that keeps the one before (1 min)
 npm run bench -- service                  a service with 1,000 open connections: stop, update, start (1 min)
 npm run bench -- switch                   an update of 10,000 files beside rsync (2 min)
+npm run bench -- restore                  what ten ways back take on the disk, over real releases of esbuild (2 min)
 npm run bench -- delta [PAIR] [--resume]  patches beside bsdiff, xdelta3 and zstd on nine pairs of real releases,
                                           and the bars; PAIR is a part of a pair's name (all: 20 to 40 min)
 npm run bench -- growth [MIB]             time and memory of making patches on inputs of 1 MiB to 1 GiB,
@@ -28,6 +29,9 @@ switch (what) {
     break;
   case "switch":
     await import("./switch.ts");
+    break;
+  case "restore":
+    await import("./restore.ts");
     break;
   case "delta":
     await import("./delta.ts");

@@ -55,7 +55,7 @@ export async function deploy(
     const installed = await install(installation, entry, restorePoint);
     await endTransfer(place.transfer, state);
     if (!found.repairs) return { ...installed, restorePoint: restorePoint.id, fellBack };
-    if (installed.outcome === "confirmed") await tidy(join(place.restore, restorePoint.id));
+    if (installed.outcome === "confirmed") await tidy(join(place.restore, restorePoint.folder));
     return { ...installed, restorePoint: "", fellBack };
   } catch (error) {
     // What fails after the journal has its own end.

@@ -19,7 +19,7 @@ export type ReleaseLine = {
 
 /** @param fill makes the tree of the release with this number, from 0 on */
 export async function makeReleaseLine(
-  count: number,
+  versions: readonly string[],
   fill: (tree: string, number: number) => void = fillTree,
 ): Promise<ReleaseLine> {
   const folder = mkdtempSync(join(tmpdir(), "themis-line-"));
@@ -28,8 +28,7 @@ export async function makeReleaseLine(
   const certificatesPem = readFileSync(at("pki/signer.pem"), "latin1");
   const secrets = { env: {} };
   const signer = await openSigner({ key: at("pki/signer-key.pem"), secrets, certificatesPem });
-  const numbers = Array.from({ length: count }, (_, number) => number);
-  const versions = numbers.map((number) => `1.${number}.0`);
+  const numbers = [...versions.keys()];
   try {
     for (const number of numbers) {
       mkdirSync(at(`tree-${number}`));

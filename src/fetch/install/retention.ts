@@ -11,7 +11,7 @@ export type Retention = {
 };
 
 /**
- * Once they are compact, ten take as much room as one or two plain copies (bench/results/restore.md), and what is further
+ * Once they are compact, ten take less room than one plain copy does (bench/results/restore.md), and what is further
  * back than ten releases is installed from its page rather than gone back to. A device that is updated twice a
  * year must not lose its way back by the calendar, and how many bytes are many only its operator knows.
  */

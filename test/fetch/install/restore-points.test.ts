@@ -20,7 +20,7 @@ let line: ReleaseLine;
 let clock = 0;
 
 beforeAll(async () => {
-  line = await makeReleaseLine(RELEASES);
+  line = await makeReleaseLine(Array.from({ length: RELEASES }, (_, number) => `1.${number}.0`));
   await install(line.at("device-0"), 0);
   for (let number = 1; number < RELEASES; number++) {
     cpSync(line.at(`device-${number - 1}`), line.at(`device-${number}`), {
