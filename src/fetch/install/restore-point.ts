@@ -9,6 +9,7 @@
  * Before a switch there are copies only: they need nothing of the release that may turn out to be broken. Once it
  * counts, compact.ts makes a second folder of what is smaller, and the first one goes.
  */
+import { existsSync } from "node:fs";
 import { constants, copyFile, mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { syncFile, syncFolder, writeFileAtomically } from "../../base/atomic-file.ts";
@@ -41,7 +42,9 @@ export async function makeRestorePoint(
   paths: readonly string[],
 ): Promise<RestorePointRecord> {
   const folder = join(restore, document.id);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  // One by one: where it makes several, Node says ENOENT for a disk that may only be read.
+  if (!existsSync(restore)) await mkdir(restore, { mode: 0o700 });
+  await mkdir(folder, { mode: 0o700 });
   const entries: EntryRecord[] = [];
   const contents = new Map<string, ContentRecord>();
   for (const path of paths) {
