@@ -85,7 +85,7 @@ it("leaves no way back to the damage: a rollback goes to the release before", as
   const { restorePoints, history } = await readStatus(root);
   expect(restorePoints).toEqual(before);
   expect(readdirSync(join(root, ".themis/restore")).toSorted()).toEqual(
-    before.map(({ id }) => id).toSorted(),
+    before.map(({ folder }) => folder).toSorted(),
   );
   expect(history[0]).toMatchObject({
     action: "repair",

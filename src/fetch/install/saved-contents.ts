@@ -123,7 +123,7 @@ export class SavedContents {
       "RESTORE_BASE_CHANGED",
       `${path} is not as ${toVersion} installed it, and the file before it is rebuilt from that one`,
       {
-        hint: `nothing was changed; put ${toVersion} right with themis-fetch update --version ${toVersion}, then go back with themis-fetch rollback --to ${id}`,
+        hint: "nothing was changed; put it right with themis-fetch repair, then go back",
         facts: { path, restorePoint: id },
       },
     );

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { confirm } from "../../../src/fetch/confirm.ts";
 import { expired } from "../../../src/fetch/install/retention.ts";
+import { repair } from "../../../src/fetch/repair.ts";
 import { readStatus, rollBack } from "../../../src/fetch/rollback.ts";
 import type { RestorePointRecord } from "../../../src/fetch/state.ts";
 import { update } from "../../../src/fetch/update.ts";
@@ -35,13 +36,20 @@ afterAll(() => line.remove());
 async function install(root: string, number: number, more: Partial<UpdateRequest> = {}) {
   mkdirSync(root, { recursive: true });
   const notices: string[] = [];
-  const source = line.bundles[number]!;
   const result = await update(
-    { root, source, version: "", connections: 1, anchors: line.anchors, ...more },
+    { ...request(root, number), ...more },
     { ...tools, notice: (message) => notices.push(message) },
   );
   return { ...result, notices };
 }
+
+const request = (root: string, number: number): UpdateRequest => ({
+  root,
+  source: line.bundles[number]!,
+  version: "",
+  connections: 1,
+  anchors: line.anchors,
+});
 
 /** A device that took every release up to this one, of its own. */
 function device(number: number): string {
@@ -135,12 +143,12 @@ describe("a restore point of a release that counts", () => {
         code: "RESTORE_BASE_CHANGED",
         kind: "refused",
         facts: { path, restorePoint: newest!.id },
-        hint: expect.stringContaining(`themis-fetch update --version 1.3.0`),
+        hint: expect.stringContaining("themis-fetch repair"),
       });
       expect(snapshot(root)).toEqual(before);
       // As the hint says.
-      expect(await install(root, 3, { version: "1.3.0" })).toMatchObject({ kind: "updated" });
-      await rollBack({ root, to: newest!.id }, tools);
+      expect(await repair(request(root, 3), tools)).toMatchObject({ kind: "updated" });
+      await rollBack({ root }, tools);
       expect(snapshot(root)).toEqual(snapshot(line.trees[2]!));
     },
   );
