@@ -1,7 +1,7 @@
 /**
  * From a plan to an installed release, each state written down before what it names is done:
  *
- *   rebuild everything beside the tree -> restore point -> journal, switch, verify, confirm
+ *   rebuild and arrange everything beside the tree -> restore point -> journal, switch, verify, confirm
  */
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
@@ -13,12 +13,12 @@ import { tidy } from "./install/close-entry.ts";
 import { journalGate } from "./install/gate.ts";
 import { type Installation, type Installed, install } from "./install/install.ts";
 import type { JournalEntry } from "./install/journal-entry.ts";
-import { makeRestorePoint } from "./install/restore-point.ts";
 import { REMEDIES } from "./install/state-machine.ts";
+import type { Arrangement } from "./install/strategy.ts";
 import type { Prepared } from "./prepare.ts";
-import { type FellBack, rebuild, type StagedFile } from "./rebuild.ts";
+import { type FellBack, rebuild } from "./rebuild.ts";
 import type { RestorePointRecord } from "./state.ts";
-import { affectedPaths, recordOf, switchSteps } from "./switch-steps.ts";
+import { recordOf } from "./switch-steps.ts";
 import { endTransfer } from "./transfer-record.ts";
 
 export type Deployed = Installed & { readonly restorePoint: string; readonly fellBack: readonly FellBack[] };
@@ -31,12 +31,12 @@ export async function deploy(
   applyMemory: number | undefined,
 ): Promise<Deployed> {
   const { place, state, now, signal } = installation;
-  const { release, plan } = found;
+  const { release, plan, strategy } = found;
   const { manifest } = release;
   state.begin({ action: "update", from: found.from, to: manifest.version, since: now().toISOString() });
   try {
     const { files, fellBack } = await rebuild({
-      root: place.root,
+      root: strategy.tree,
       staged: place.staged,
       transferred: place.transfer,
       packs: manifest.packs,
@@ -47,11 +47,13 @@ export async function deploy(
       progress: fetched.rebuilding,
     });
     signal?.throwIfAborted();
+    const { version } = manifest;
+    const arrangement = await strategy.arrange({ ...found, version, staged: files, signal });
     state.advance("staged");
     const restorePoint = await saveWayBack(installation, found);
     state.advance("restore-point-made");
     state.trust(raised(state.trusted(), manifest, now()));
-    const entry = journalEntry(installation, found, files, restorePoint.id);
+    const entry = journalEntry(installation, found, arrangement, restorePoint.id);
     const installed = await install(installation, entry, restorePoint);
     await endTransfer(place.transfer, state);
     if (!found.repairs) return { ...installed, restorePoint: restorePoint.id, fellBack };
@@ -77,7 +79,7 @@ function raised(trusted: TrustedState, { product, sequence }: Verified<Manifest>
 function journalEntry(
   { gate }: Installation,
   found: Prepared,
-  staged: readonly StagedFile[],
+  arrangement: Arrangement,
   restorePoint: string,
 ): JournalEntry {
   const { manifest, manifestSha256 } = found.release;
@@ -88,9 +90,9 @@ function journalEntry(
     restorePoint,
     fromVersion: found.from,
     toVersion: version,
-    steps: switchSteps(found.plan.steps, staged),
     release: { product, version, sequence, manifest_sha256: manifestSha256 },
     files: manifest.files.map(recordOf),
+    ...arrangement,
     // A way back to damage is none.
     removeRestorePoints: found.repairs ? [restorePoint] : [],
     gate: journalGate(gate),
@@ -98,8 +100,8 @@ function journalEntry(
 }
 
 async function saveWayBack(
-  { place, state, now }: Installation,
-  { release, plan }: Prepared,
+  { state, now }: Installation,
+  { release, strategy, ...change }: Prepared,
 ): Promise<RestorePointRecord> {
   const created = now().toISOString();
   const stamp = created.replace(/[-:.]/g, "").slice(0, 15);
@@ -111,5 +113,5 @@ async function saveWayBack(
     release: state.installed(),
     files: state.files(),
   };
-  return makeRestorePoint(place.root, place.restore, document, affectedPaths(plan.steps));
+  return strategy.saveWayBack(change, document);
 }

@@ -34,6 +34,7 @@ const kinds = {
   STATE_CORRUPT: ["failed", "local"],
   VERSION_NEEDED: ["usage", "general"],
   RELEASE_DIFFERS: ["refused", "general"],
+  STRATEGY_DIFFERS: ["usage", "general"],
   PATH_OCCUPIED: ["failed", "local"],
   KEEP_CONFLICT: ["failed", "local"],
   SWITCH_FAILED: ["failed", "local"],

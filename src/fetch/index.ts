@@ -50,6 +50,7 @@ export {
   HotReloadEngine,
 } from "./hot-reload-engine.ts";
 export type { Confirmation, Gate, ServiceGate } from "./install/gate.ts";
+export type { StrategyName } from "./install/strategy.ts";
 export type { Send, SendAnswer } from "./notify/deliver.ts";
 export {
   type NotificationTarget,

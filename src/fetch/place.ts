@@ -16,6 +16,8 @@ export type DevicePlace = {
   readonly themis: string;
   readonly transfer: string;
   readonly staged: string;
+  /** A whole tree, until it is switched to. */
+  readonly building: string;
   readonly restore: string;
 };
 
@@ -34,6 +36,7 @@ export async function findPlace(folder: string): Promise<DevicePlace> {
     themis,
     transfer: join(themis, "transfer"),
     staged: join(themis, "staged"),
+    building: join(themis, "building"),
     restore: join(themis, "restore"),
   };
 }

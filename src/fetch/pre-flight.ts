@@ -6,20 +6,21 @@
  * ROOT_UNWRITABLE, CLOCK_WRONG), and nothing is written to find out.
  */
 import { access, constants, stat, statfs } from "node:fs/promises";
-import { dirname, join } from "node:path";
 import { systemCode } from "../base/error.ts";
 import type { Manifest } from "../format/manifest/manifest.ts";
 import type { EntryRecord } from "../format/record/restore-point.ts";
 import { FetchError } from "./fetch-error.ts";
+import type { Strategy } from "./install/strategy.ts";
 import type { DevicePlace } from "./place.ts";
 import type { Plan } from "./plan.ts";
-import { affectedPaths } from "./switch-steps.ts";
+import { isMade } from "./switch-steps.ts";
 import { transferBytes } from "./transfer/pieces.ts";
 
 export type PreFlightRequest = {
   readonly place: DevicePlace;
   readonly manifest: Manifest;
   readonly plan: Plan;
+  readonly strategy: Pick<Strategy, "needs">;
   /** The tree as it is. */
   readonly found: ReadonlyMap<string, EntryRecord>;
   readonly now: Date;
@@ -50,14 +51,11 @@ function checkClock({ manifest, now }: PreFlightRequest): void {
   );
 }
 
-async function checkRoom({ place, manifest, plan, found }: PreFlightRequest): Promise<void> {
-  const made = plan.steps.flatMap((step) =>
-    step.kind === "patch" || step.kind === "copy" || step.kind === "download" ? [step.target] : [],
-  );
-  const affected = affectedPaths(plan.steps);
+async function checkRoom({ place, manifest, plan, found, strategy }: PreFlightRequest): Promise<void> {
+  const made = plan.steps.filter(isMade);
+  const { copiedBytes: saved, inodes } = strategy.needs({ plan, found });
   const fetched = transferBytes(manifest.packs, plan.blobs);
-  const rebuilt = made.reduce((sum, { size_bytes: size }) => sum + size, 0);
-  const saved = affected.reduce((sum, path) => sum + (found.get(path)?.size ?? 0), 0);
+  const rebuilt = made.reduce((sum, { target }) => sum + target.size_bytes, 0);
   const needBytes = SPARE_FACTOR * (fetched + rebuilt) + saved;
   const { bavail, bsize, files, ffree } = await statfs(place.root);
   const freeBytes = bavail * bsize;
@@ -71,7 +69,7 @@ async function checkRoom({ place, manifest, plan, found }: PreFlightRequest): Pr
       },
     );
   }
-  const needInodes = made.length + affected.length + SPARE_INODES;
+  const needInodes = inodes + SPARE_INODES;
   // Some file systems count none.
   if (files > 0 && ffree < needInodes) {
     throw new FetchError(
@@ -91,9 +89,9 @@ async function isOurs(folder: string): Promise<boolean> {
 }
 
 /** Every folder in which a name will change, as far as it is there. */
-async function checkRights({ place, plan }: PreFlightRequest): Promise<void> {
-  const folders = new Set(affectedPaths(plan.steps).map((path) => dirname(join(place.root, path))));
-  for (const folder of [place.root, place.themis, ...folders]) {
+async function checkRights({ place, plan, found, strategy }: PreFlightRequest): Promise<void> {
+  const { folders } = strategy.needs({ plan, found });
+  for (const folder of new Set([place.root, place.themis, ...folders])) {
     try {
       await access(folder, constants.W_OK | constants.X_OK);
     } catch (cause) {

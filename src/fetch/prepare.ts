@@ -3,6 +3,7 @@ import { type EntryRecord, NOTHING_INSTALLED } from "../format/record/restore-po
 import { NOTHING_TRUSTED, type TrustedState } from "../trust/verify-release.ts";
 import { type Discovered, readDeltaManifests } from "./discover.ts";
 import { FetchError } from "./fetch-error.ts";
+import { type Strategy, strategyFor } from "./install/strategy.ts";
 import { besidePaths } from "./operators-files.ts";
 import type { DevicePlace } from "./place.ts";
 import { changesNothing, type Plan, planUpdate } from "./plan.ts";
@@ -21,6 +22,7 @@ export type Prepared = {
   readonly bytesFetched: number;
   /** The release is installed already, or believed to be. */
   readonly repairs: boolean;
+  readonly strategy: Strategy;
 };
 
 export type Places = Pick<
@@ -105,21 +107,23 @@ export async function prepare(
   const repairs = request.repairs === true || manifest_sha256 === release.manifestSha256;
   const { manifest } = release;
   const { applyMemory, keep = [] } = request;
+  const strategy = await strategyFor(place, state, request.strategy);
   // An intact device asks for no delta manifest: an unchanged release costs two small documents.
-  const found = await scanTree(place.root, [
+  const found = await scanTree(strategy.tree, [
     ...[...manifest.files, ...recorded].map(({ path }) => path),
     ...besidePaths(keep, manifest.files),
   ]);
   const first = planUpdate({ wanted: manifest, found, recorded, deltas: [], removed: [], keep });
+  const prepared = { release, found, from, repairs, strategy };
   if (recorded.length > 0 && changesNothing(first))
-    return { release, plan: first, found, from, bytesFetched: release.bytesFetched, repairs };
+    return { ...prepared, plan: first, bytesFetched: release.bytesFetched };
   const { deltas: documents, bytesFetched } = await readDeltaManifests(release, from, request.signal);
   const deltas = documents.flatMap((document) => document.deltas);
   const removed = documents.flatMap((document) => document.removed);
   const more = [...deltas.map(({ base_path }) => base_path), ...removed.map(({ path }) => path)].filter(
     (path) => !found.has(path),
   );
-  for (const [path, entry] of await scanTree(place.root, more)) found.set(path, entry);
+  for (const [path, entry] of await scanTree(strategy.tree, more)) found.set(path, entry);
   const plan = planUpdate({ wanted: manifest, found, recorded, deltas, removed, applyMemory, keep });
-  return { release, plan, found, from, bytesFetched: release.bytesFetched + bytesFetched, repairs };
+  return { ...prepared, plan, bytesFetched: release.bytesFetched + bytesFetched };
 }

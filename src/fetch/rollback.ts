@@ -5,6 +5,7 @@ import { tidy } from "./install/close-entry.ts";
 import { journalGate, NO_GATE } from "./install/gate.ts";
 import { goBack, type Installation, install } from "./install/install.ts";
 import type { Recovery } from "./install/recover.ts";
+import type { StrategyName } from "./install/strategy.ts";
 import { stageWayBack } from "./install/way-back.ts";
 import { type DeviceTools, findPlace, withDevice } from "./place.ts";
 import { type Deployment, DeviceState, type HistoryRecord, IDLE, type RestorePointRecord } from "./state.ts";
@@ -45,7 +46,7 @@ export async function rollBack(
     tools.signal?.throwIfAborted();
     // Each point only knows what its own update touched, so the way to an older one leads through the newer.
     const passed = points.slice(0, at + 1);
-    const { document, steps } = await stageWayBack(place, state, { restorePoint: wanted.id });
+    const { document, steps, tree } = await stageWayBack(place, state, { restorePoint: wanted.id });
     const way = { action: "rollback", from, to: document.release.version } as const;
     tools.signal?.throwIfAborted();
     state.begin({ ...way, since: tools.now().toISOString() });
@@ -56,6 +57,7 @@ export async function rollBack(
       fromVersion: way.from,
       toVersion: way.to,
       steps,
+      tree,
       release: document.release,
       files: document.files,
       removeRestorePoints: passed.map(({ id }) => id),
@@ -97,6 +99,8 @@ export type Status = {
   readonly version: string;
   readonly sequence: number;
   readonly files: number;
+  /** undefined as long as nothing is installed. */
+  readonly strategy: StrategyName | undefined;
   /** A switch was cut; the next update or rollback finishes or undoes it. */
   readonly unfinished: boolean;
   /** What it is doing with a release, or did last. */
@@ -119,6 +123,7 @@ export async function readStatus(root: string): Promise<Status> {
       version: "",
       sequence: 0,
       files: 0,
+      strategy: undefined,
       unfinished: false,
       deployment: IDLE,
       confirmUntil: "",
@@ -136,6 +141,7 @@ export async function readStatus(root: string): Promise<Status> {
       version,
       sequence,
       files: state.files().length,
+      strategy: state.strategy(),
       unfinished: journal !== undefined,
       deployment: state.deployment(),
       confirmUntil: untilMs > 0 ? new Date(untilMs).toISOString() : "",

@@ -41,6 +41,11 @@ export function lookAt(root: string, path: string, known?: Map<string, boolean>)
   throw new FetchError("ROOT_UNSAFE", `${full} is neither a file, a folder nor a symlink`);
 }
 
+export function isSameEntry(one: EntryRecord, other: EntryRecord): boolean {
+  const isAlike = one.kind === other.kind && one.sha256 === other.sha256;
+  return isAlike && one.permissions === other.permissions && one.link_target === other.link_target;
+}
+
 /** False when a folder on the way is not there. A link on the way would lead writes out of the root. @throws FetchError ROOT_UNSAFE */
 export function hasRealParents(root: string, path: string, known?: Map<string, boolean>): boolean {
   for (let end = path.indexOf("/"); end !== -1; end = path.indexOf("/", end + 1)) {

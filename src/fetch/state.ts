@@ -21,6 +21,7 @@ import { NOTHING_TRUSTED, type TrustedState } from "../trust/verify-release.ts";
 import { FetchError } from "./fetch-error.ts";
 import type { JournalEntry } from "./install/journal-entry.ts";
 import { type InstallState, mayFollow } from "./install/state-machine.ts";
+import type { StrategyName } from "./install/strategy.ts";
 import type { KeptRelease } from "./read-release.ts";
 import { RECORDS_ROLLBACK, sqliteExtendedCode } from "./records-failure.ts";
 import { guard, isThere, makeRecords, openProven, SETTINGS } from "./state-file.ts";
@@ -36,10 +37,15 @@ export type RestorePointRecord = {
   readonly sha256: string;
   /** Where it lies under `.themis/restore/`. */
   readonly folder: string;
-  /** Copies at first, since a release that fails must not be needed to go back; made small once it counts. */
-  readonly kind: "copies" | "compact";
-  /** On disk. */
+  /**
+   * Copies at first, since a release that fails must not be needed to go back; made small once it counts. The way back
+   * to a slot is the slot.
+   */
+  readonly kind: "copies" | "compact" | "slot";
+  /** On disk; of a slot what it does not share with the one after it. */
   readonly bytes: number;
+  /** The tree that it leads back to, below the root; "" where it has contents of its own. */
+  readonly slot: string;
 };
 
 /** What the device is doing with a release, or did last. */
@@ -173,7 +179,22 @@ export class DeviceState {
 
   journal(): JournalEntry | undefined {
     const row = this.#one("SELECT body FROM journal WHERE id = 1");
-    return row ? (JSON.parse(String(row.body)) as JournalEntry) : undefined;
+    if (!row) return undefined;
+    const entry = JSON.parse(String(row.body)) as JournalEntry;
+    // Earlier builds had no slots, and nothing to say of a tree.
+    return { ...entry, tree: entry.tree ?? "" };
+  }
+
+  /** The tree that is current, below the root; "" is the root itself. */
+  slot(): string {
+    return this.#fact<string>("slot") ?? "";
+  }
+
+  /** undefined as long as nothing is installed, and any will do. */
+  strategy(): StrategyName | undefined {
+    const journal = this.journal();
+    if (!journal && this.installed().version === "") return undefined;
+    return (journal?.tree ?? this.slot()) === "" ? "in-place" : "slots";
   }
 
   /** From this moment on the switch will be finished or undone, whatever happens. */
@@ -195,6 +216,7 @@ export class DeviceState {
   closeJournal(outcome: {
     readonly release: InstalledRelease;
     readonly files: readonly EntryRecord[];
+    readonly tree: string;
     readonly history: HistoryRecord;
     readonly removeRestorePoints: readonly string[];
   }): void {
@@ -204,6 +226,7 @@ export class DeviceState {
       this.#move({ ...deployment, state: end, why: end === "confirmed" ? "" : outcome.history.result });
       this.#setFact("installed", outcome.release);
       this.#setFact("files", outcome.files);
+      this.#setFact("slot", outcome.tree);
       this.#deleteRestorePoints(outcome.removeRestorePoints);
       this.#addHistory(outcome.history);
       this.#database.exec("DELETE FROM journal");
@@ -219,8 +242,9 @@ export class DeviceState {
       toVersion: String(row.to_version),
       sha256: String(row.sha256),
       folder: String(row.folder),
-      kind: row.kind === "compact" ? "compact" : "copies",
+      kind: String(row.kind) as RestorePointRecord["kind"],
       bytes: Number(row.bytes),
+      slot: String(row.slot),
     }));
   }
 
@@ -250,10 +274,10 @@ export class DeviceState {
   }
 
   #addRestorePoint(record: RestorePointRecord): void {
-    const { id, created, fromVersion, toVersion, sha256, folder, kind, bytes } = record;
+    const { id, created, fromVersion, toVersion, sha256, folder, kind, bytes, slot } = record;
     this.#database
-      .prepare("INSERT INTO restore_points VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
-      .run(id, created, fromVersion, toVersion, sha256, folder, kind, bytes);
+      .prepare("INSERT INTO restore_points VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")
+      .run(id, created, fromVersion, toVersion, sha256, folder, kind, bytes, slot);
   }
 
   #deleteRestorePoints(ids: readonly string[]): void {

@@ -21,6 +21,11 @@ export function affectedPaths(steps: readonly PlanStep[]): string[] {
   });
 }
 
+/** Of those there is a file to be staged. */
+export function isMade(step: PlanStep): step is Extract<PlanStep, { kind: "patch" | "copy" | "download" }> {
+  return step.kind === "patch" || step.kind === "copy" || step.kind === "download";
+}
+
 export function switchSteps(steps: readonly PlanStep[], staged: readonly StagedFile[]): SwitchStep[] {
   const files = new Map(staged.map((file) => [file.target.path, file.staged]));
   return steps.flatMap((step): SwitchStep[] => {

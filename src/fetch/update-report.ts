@@ -2,6 +2,7 @@
 import type { SignerReport } from "../trust/verify-signature.ts";
 import type { CheckReport } from "./health/check.ts";
 import type { Recovery } from "./install/recover.ts";
+import type { StrategyName } from "./install/strategy.ts";
 import type { OperatorsFile } from "./operators-files.ts";
 import type { Plan } from "./plan.ts";
 import type { Prepared } from "./prepare.ts";
@@ -14,6 +15,7 @@ export type Offer = {
   readonly to: string;
   readonly product: string;
   readonly signers: readonly SignerReport[];
+  readonly strategy: StrategyName;
   readonly plan: Plan;
   readonly bytesToFetch: number;
   readonly upToDate: boolean;
@@ -25,6 +27,7 @@ export type UpdateResult = {
   readonly from: string;
   readonly to: string;
   readonly signers: readonly SignerReport[];
+  readonly strategy: StrategyName;
   readonly bytesFetched: number;
   readonly bytesFull: number;
   readonly perFile: readonly FileOutcome[];
@@ -50,6 +53,7 @@ export function reporting(found: Prepared, recovery: Recovery, startedMs: number
     from: found.from,
     to: manifest.version,
     signers: report.signers,
+    strategy: found.strategy.name,
     bytesFetched: found.bytesFetched,
     bytesFull: found.plan.bytesFull,
     perFile: [],

@@ -7,6 +7,7 @@ import type { Dependency } from "./health/health-check.ts";
 import type { Hook } from "./hooks.ts";
 import type { Gate } from "./install/gate.ts";
 import type { Retention } from "./install/retention.ts";
+import type { StrategyName } from "./install/strategy.ts";
 import type { OnStep } from "./install/switch.ts";
 import type { UpdateEvent } from "./notify/update-event.ts";
 import type { GitHubAccess } from "./transfer/open-source.ts";
@@ -45,6 +46,8 @@ export type UpdateRequest = {
   readonly applyMemory?: number | undefined;
   /** Globs of files that are the operator's own: changed ones stay, the release's come beside them. */
   readonly keep?: readonly string[] | undefined;
+  /** How it takes the place of the one before; default: as the root has it, in place where it is empty. */
+  readonly strategy?: StrategyName | undefined;
   /** What the release must pass before it counts; default: nothing. */
   readonly gate?: Gate | undefined;
   /** Is the device fit? Asked before the first byte; default: room, rights and the clock only. */

@@ -37,13 +37,14 @@ export async function planOnly(request: UpdateRequest, tools: UpdateTools): Prom
     return await withSources(request, tools, async (sources) => {
       const release = await discover(discoverFor(request, sources, state, tools.now()));
       checkOnly(request, release);
-      const { plan, from } = await prepare(request, place, state, release);
+      const { plan, from, strategy } = await prepare(request, place, state, release);
       const { manifest, report } = release;
       return {
         from,
         to: manifest.version,
         product: manifest.product,
         signers: report.signers,
+        strategy: strategy.name,
         plan,
         bytesToFetch: plan.bytesToFetch,
         upToDate: changesNothing(plan),

@@ -4,6 +4,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statfsSync, wri
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { inPlace } from "../../src/fetch/install/in-place.ts";
 import { findPlace } from "../../src/fetch/place.ts";
 import type { Plan } from "../../src/fetch/plan.ts";
 import { preFlight } from "../../src/fetch/pre-flight.ts";
@@ -32,7 +33,9 @@ async function fly(sizes: readonly number[], more: { readonly now?: Date; readon
   }));
   const plan: Plan = { steps, kept: [], operators: [], blobs: [], bytesToFetch: 0, bytesFull: 0 };
   const manifest = { release_date: released, packs: [] as Manifest["packs"] } as Manifest;
-  return preFlight({ place: await findPlace(root), manifest, plan, found: new Map(), now: more.now ?? now });
+  const place = await findPlace(root);
+  const strategy = inPlace(place);
+  return preFlight({ place, manifest, plan, strategy, found: new Map(), now: more.now ?? now });
 }
 
 it("passes where there is room, and writes nothing", async () => {

@@ -17,6 +17,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ThemisError } from "../../src/base/error.ts";
+import type { StrategyName } from "../../src/fetch/install/strategy.ts";
 import { download, update } from "../../src/fetch/update.ts";
 import { readTrustAnchors } from "../../src/trust/anchor.ts";
 import { noise, ok, release } from "./world.ts";
@@ -29,6 +30,7 @@ export type SmallWorld = {
   readonly oldBundle: string;
   readonly newBundle: string;
   readonly anchor: string;
+  readonly strategy: StrategyName;
   /** A fresh copy of a device. */
   readonly device: (state: DeviceState) => string;
   readonly remove: () => void;
@@ -39,7 +41,7 @@ export type DeviceState = "old" | "new" | "fetched" | (typeof CUTS)[number];
 
 export const CUTS = ["cut-0", "cut-2", "cut-4", "back-0", "back-3"] as const;
 
-export async function makeSmallWorld(): Promise<SmallWorld> {
+export async function makeSmallWorld(strategy: StrategyName = "in-place"): Promise<SmallWorld> {
   const folder = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "themis-small-"));
   const at = (...names: string[]): string => join(folder, ...names);
   makeTrees(at("old"), at("new"));
@@ -60,12 +62,13 @@ export async function makeSmallWorld(): Promise<SmallWorld> {
     if (error) throw error;
   };
   mkdirSync(template("old"), { recursive: true });
-  await expectDone(tryUpdate(template("old"), oldBundle, anchor));
+  await expectDone(tryUpdate(template("old"), oldBundle, anchor, strategy));
   await expectDone(tryUpdate(copy("old", template("new")), newBundle, anchor));
   const request = { version: "", connections: 2, anchors: readTrustAnchors(readFileSync(anchor)) };
   const fetched = copy("old", template("fetched"));
   await download({ ...request, root: fetched, source: newBundle }, { now: () => new Date() });
-  for (const cut of CUTS) {
+  // By slots a switch has fewer steps.
+  for (const cut of strategy === "slots" ? [] : CUTS) {
     const [kind, step] = cut.split("-") as [string, string];
     const root = copy(kind === "cut" ? "old" : "new", template(cut));
     const script = join(import.meta.dirname, "update-and-die.ts");
@@ -84,6 +87,7 @@ export async function makeSmallWorld(): Promise<SmallWorld> {
     oldBundle,
     newBundle,
     anchor,
+    strategy,
     device: (state) => copy(state, at("device")),
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
@@ -94,9 +98,10 @@ export async function tryUpdate(
   root: string,
   source: string,
   anchor: string,
+  strategy?: StrategyName,
 ): Promise<ThemisError | undefined> {
   const anchors = readTrustAnchors(readFileSync(anchor));
-  const request = { root, source, version: "", connections: 2, anchors };
+  const request = { root, source, version: "", connections: 2, anchors, strategy };
   return orThemisError(update(request, { now: () => new Date() }));
 }
 

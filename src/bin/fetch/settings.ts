@@ -33,6 +33,7 @@ export type SettingOptions = ConfigOptions &
     readonly keepPoints?: number;
     readonly keepPointsFor?: string;
     readonly keepPointsBytes?: string;
+    readonly strategy?: string;
   };
 
 export function withConfig(made: Command): Command {
@@ -104,6 +105,7 @@ function flagsOf(options: SettingOptions): FlagValue[] {
       "--keep-points-bytes",
       keepPointsBytes === undefined ? undefined : parseBytes("--keep-points-bytes", keepPointsBytes),
     ],
+    ["autoUpdate.strategy", "--strategy", options.strategy],
     ["hotReload.root", "--root", options.root],
   ] as const;
   return given.flatMap(([setting, flag, value]) => (value === undefined ? [] : [{ setting, flag, value }]));

@@ -1,5 +1,6 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { Configuration } from "../../fetch/config/configuration.ts";
+import { STRATEGIES } from "../../fetch/install/strategy.ts";
 import type { PlanStep } from "../../fetch/plan.ts";
 import { download, planOnly, update } from "../../fetch/update.ts";
 import type { Offer, UpdateResult } from "../../fetch/update-report.ts";
@@ -82,6 +83,7 @@ export function updateCommand({ say, signal }: Tools): Command {
       "themis-fetch update --source https://example.org/app --root /opt/app --trust-anchor root.pem",
       "themis-fetch update --source page --root /opt/app --trust-anchor root.pem --version 1.5.0",
       "themis-fetch update --offline app.tar --root /opt/app --trust-anchor root.pem",
+      "themis-fetch update --source page --root /opt/app --trust-anchor root.pem --strategy slots",
     ]),
   );
   return withRetention(made)
@@ -99,7 +101,9 @@ export function updateCommand({ say, signal }: Tools): Command {
         say.note(`an earlier switch had been cut; it was ${result.recovery}`);
       for (const { path, why } of result.fellBack) say.warn(`${path} was fetched whole: ${why}`);
       for (const path of result.kept)
-        say.note(`${path} is not in the new release and was changed here; it stays`);
+        say.note(
+          `${path} is not in the new release and was changed here; it stays${result.strategy === "slots" ? " in the slot before" : ""}`,
+        );
       for (const { path, beside } of result.operators)
         if (result.kind === "updated") say.note(`${path} was changed here; ${staysText(beside)}`);
       say.result(resultJson("update", result), resultText(result));
@@ -143,7 +147,10 @@ export function withSource(made: Command): Command {
       "--keep <glob...>",
       "files that are yours: changed ones stay, the release's come beside them as .new",
     )
-    .option("--apply-memory <size>", "take whole what needs more to rebuild, such as 96M (default: all)");
+    .option("--apply-memory <size>", "take whole what needs more to rebuild, such as 96M (default: all)")
+    .addOption(
+      new Option("--strategy <name>", "how a release takes the place of the one before").choices(STRATEGIES),
+    );
   return withConfig(withGitHub(made));
 }
 
@@ -177,7 +184,7 @@ export async function requestOf(
   const anchors = await settledAnchors(configuration);
   const { version, channel } = checker;
   const mirrors = source === undefined ? [] : checker.mirrors;
-  const { connections, limitRate, caFile, applyMemory, keep } = autoUpdate;
+  const { connections, limitRate, caFile, applyMemory, keep, strategy } = autoUpdate;
   const places = source === undefined ? [] : [source, ...mirrors];
   const github = await settledGitHub(configuration, options, places);
   return {
@@ -194,7 +201,7 @@ export async function requestOf(
       github,
       applyMemory,
     },
-    ...{ keep, signal, anchors, ...deploymentOf(configuration), ...(await loadCrls(options)) },
+    ...{ keep, strategy, signal, anchors, ...deploymentOf(configuration), ...(await loadCrls(options)) },
   };
 }
 

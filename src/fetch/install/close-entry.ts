@@ -4,18 +4,20 @@ import { systemCode, withHint } from "../../base/error.ts";
 import type { DevicePlace } from "../place.ts";
 import type { DeviceState } from "../state.ts";
 import type { JournalEntry } from "./journal-entry.ts";
+import { removeOldSlots } from "./slots.ts";
 
 /** The end of a switch, whichever: what is installed now, what was done, and no journal; then what was staged goes. */
 export async function closeEntry(
   place: DevicePlace,
   state: DeviceState,
-  { release, files, removeRestorePoints, action, repairs, fromVersion, toVersion }: JournalEntry,
+  { release, files, tree, removeRestorePoints, action, repairs, fromVersion, toVersion }: JournalEntry,
   now: Date,
   result: string,
 ): Promise<void> {
   const closing = {
     release,
     files,
+    tree,
     removeRestorePoints,
     history: {
       at: now.toISOString(),
@@ -34,13 +36,16 @@ export async function closeEntry(
     throw withHint(error, { NO_SPACE: hint, DISK_FAILED: hint });
   }
   await tidy(place.staged);
+  await removeOldSlots(place, state).catch(unlessOfSystem);
 }
 
 /** After a switch: what cannot be removed now is by the next command, and the switch is done all the same. */
 export async function tidy(path: string): Promise<void> {
-  await rm(path, { recursive: true, force: true }).catch((error: unknown) => {
-    if (systemCode(error) === undefined) throw error;
-  });
+  await rm(path, { recursive: true, force: true }).catch(unlessOfSystem);
+}
+
+function unlessOfSystem(error: unknown): void {
+  if (systemCode(error) === undefined) throw error;
 }
 
 /** "root (ada)" for somebody who became root by sudo. */

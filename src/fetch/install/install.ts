@@ -4,7 +4,9 @@
  *   journal -> (service stops) -> every step -> (service starts) -> checks -> confirmed
  *                    └──────────────┴──── whatever fails ────┴─────────┴─► the way back, whole
  */
+import { join } from "node:path";
 import { systemCode, ThemisError } from "../../base/error.ts";
+import type { UpdateFacts } from "../command-environment.ts";
 import { FetchError } from "../fetch-error.ts";
 import type { CheckReport } from "../health/check.ts";
 import { UpdateVerifier } from "../health/update-verifier.ts";
@@ -14,6 +16,7 @@ import type { DeviceState, RestorePointRecord } from "../state.ts";
 import { closeEntry } from "./close-entry.ts";
 import type { Gate } from "./gate.ts";
 import type { JournalEntry } from "./journal-entry.ts";
+import { CURRENT } from "./slots.ts";
 import { checkWay, type OnStep, runSteps, StepFailure } from "./switch.ts";
 import { stageWayBack } from "./way-back.ts";
 
@@ -78,7 +81,7 @@ export async function judge(
   const { place, state, gate, now, signal, checked } = installation;
   let checks: readonly CheckReport[];
   try {
-    const facts = { root: place.root, from: entry.fromVersion, to: entry.toVersion };
+    const facts = factsOf(place, entry);
     const verifier = new UpdateVerifier({ checks: gate.checks });
     ({ reports: checks } = await verifier.verify({ ...facts, signal, progress: checked }));
   } catch (failure) {
@@ -101,11 +104,11 @@ export async function goBack(
 ): Promise<Restart | undefined> {
   const { place, state, now } = installation;
   state.advance("rolling-back");
-  const { document, steps } = await stageWayBack(place, state, entry);
+  const { document, steps, tree } = await stageWayBack(place, state, entry);
   const { release, files } = document;
   return aroundService(installation, entry, async () => {
-    await runSteps({ ...place, steps, files });
-    const undone = { ...entry, release, files, removeRestorePoints: [entry.restorePoint] };
+    await runSteps({ ...place, steps, files, tree });
+    const undone = { ...entry, release, files, tree, removeRestorePoints: [entry.restorePoint] };
     await closeEntry(place, state, undone, now(), why);
   });
 }
@@ -158,6 +161,11 @@ async function goBackAfter(
   }
 }
 
+/** Checks find the release's files at the same paths, whatever the strategy. */
+function factsOf({ root }: DevicePlace, { tree, fromVersion, toVersion }: JournalEntry): UpdateFacts {
+  return { root: tree === "" ? root : join(root, CURRENT), from: fromVersion, to: toVersion };
+}
+
 /** What ran before the switch runs after it; that it ran is written down before it is stopped. */
 async function aroundService(
   { place, state, gate, signal }: Installation,
@@ -173,7 +181,7 @@ async function aroundService(
   const startAnyway = written.gate.serviceRan;
   if (!startAnyway && (await service.isRunning()))
     state.updateJournal({ ...written, gate: { ...written.gate, serviceRan: true } });
-  const facts = { root: place.root, from: entry.fromVersion, to: entry.toVersion };
+  const facts = factsOf(place, entry);
   const { restart } = await restartAround({ service, drainMs, ready, facts, startAnyway, signal }, work);
   return restart;
 }

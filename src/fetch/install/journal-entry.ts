@@ -16,6 +16,8 @@ export type SwitchStep =
       readonly permissions: string;
     }
   | { readonly kind: "chmod"; readonly path: string; readonly permissions: string }
+  /** A whole tree, made in `.themis/building`; what is at `own` is the operator's, and not as the release has it. */
+  | { readonly kind: "tree"; readonly path: string; readonly own: readonly string[] }
   | { readonly kind: "link"; readonly path: string; readonly linkTarget: string };
 
 export type JournalEntry = {
@@ -26,6 +28,8 @@ export type JournalEntry = {
   readonly fromVersion: string;
   readonly toVersion: string;
   readonly steps: readonly SwitchStep[];
+  /** Where the files are once every step is done, below the root: "" is the root itself, otherwise a slot. */
+  readonly tree: string;
   /** What is installed once every step is done. */
   readonly release: InstalledRelease;
   readonly files: readonly EntryRecord[];

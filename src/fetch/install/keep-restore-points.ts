@@ -7,6 +7,7 @@ import { tidy } from "./close-entry.ts";
 import { compactRestorePoint } from "./compact.ts";
 import type { Installation } from "./install.ts";
 import { DEFAULT_RETENTION, expired, type Retention } from "./retention.ts";
+import { removeOldSlots } from "./slots.ts";
 
 export type KeepOptions = {
   readonly retention?: Retention | undefined;
@@ -32,7 +33,7 @@ export async function keepRestorePoints(
   // By bytes only when they are small: a copy counts for more than it will.
   await clean({ ...retention, bytes: undefined });
   for (const [index, record] of state.restorePoints().entries()) {
-    if (record.kind === "compact") continue;
+    if (record.kind !== "copies") continue;
     await attempt(`the restore point ${record.id} could not be made smaller`, () =>
       compactRestorePoint(place, state, record, { isNewest: index === 0, signal }),
     );
@@ -51,4 +52,5 @@ async function remove(
   if (going.length === 0) return;
   state.removeRestorePoints(going.map(({ id }) => id));
   for (const { folder } of going) await tidy(join(place.restore, folder));
+  await removeOldSlots(place, state);
 }

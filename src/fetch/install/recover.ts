@@ -1,10 +1,12 @@
 /** The first thing that every command does under the lock: what was cut is ended, by what its state says. */
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { removeTree } from "../../base/remove-tree.ts";
 import type { DevicePlace } from "../place.ts";
 import type { DeviceState } from "../state.ts";
 import { carryOut, goBack, type Installation, judge } from "./install.ts";
 import type { JournalEntry } from "./journal-entry.ts";
+import { removeOldSlots } from "./slots.ts";
 import { REMEDIES } from "./state-machine.ts";
 import { isStagedRight } from "./switch.ts";
 import { stageWayBack } from "./way-back.ts";
@@ -38,7 +40,7 @@ async function settle(installation: Installation): Promise<Recovery> {
     await goBack(again, entry, "undone");
     return { outcome: "undone", entry };
   }
-  if (!(await isStagedRight(place, entry.steps))) {
+  if (!(await isStagedRight(place, entry))) {
     // Not even one step more of it: what is staged rotted or did not last, and only the way back is proven.
     if (entry.action === "update") {
       await goBack(again, entry, "undone");
@@ -88,8 +90,10 @@ function gateFor({ gate }: Installation, entry: JournalEntry): Installation["gat
 /** What a cut before the journal, or after it, left behind: staged files, and restore points that nobody names. */
 async function removeLeftovers(place: DevicePlace, state: DeviceState): Promise<void> {
   await rm(place.staged, { recursive: true, force: true });
+  await removeTree(place.building);
   const known = new Set(state.restorePoints().map(({ folder }) => folder));
   const there = await readdir(place.restore).catch(() => []);
   for (const name of there)
     if (!known.has(name)) await rm(join(place.restore, name), { recursive: true, force: true });
+  await removeOldSlots(place, state);
 }

@@ -5,6 +5,7 @@
  *   ROOT/.themis/restore/<folder>/<sha256>               a copy, named by its content
  *                                <sha256>.zst            compressed
  *                                <sha256>.bsdiff         a patch for the file that took its place
+ *   ROOT/releases/<version>                              by slots: the tree as it was, and no contents here
  *
  * Before a switch there are copies only: they need nothing of the release that may turn out to be broken. Once it
  * counts, compact.ts makes a second folder of what is smaller, and the first one goes.
@@ -41,10 +42,7 @@ export async function makeRestorePoint(
   document: Omit<RestorePointDocument, "entries" | "contents">,
   paths: readonly string[],
 ): Promise<RestorePointRecord> {
-  const folder = join(restore, document.id);
-  // One by one: where it makes several, Node says ENOENT for a disk that may only be read.
-  if (!existsSync(restore)) await mkdir(restore, { mode: 0o700 });
-  await mkdir(folder, { mode: 0o700 });
+  const folder = await makeRestoreFolder(restore, document.id);
   const entries: EntryRecord[] = [];
   const contents = new Map<string, ContentRecord>();
   for (const path of paths) {
@@ -64,9 +62,17 @@ export async function makeRestorePoint(
     created: document.created,
     fromVersion: document.release.version,
     toVersion: document.to_version,
-    kind: "copies",
+    ...{ kind: "copies", slot: "" },
     ...(await writeRestorePoint(restore, document.id, whole)),
   };
+}
+
+/** One by one: where it makes several, Node says ENOENT for a disk that may only be read. */
+export async function makeRestoreFolder(restore: string, id: string): Promise<string> {
+  if (!existsSync(restore)) await mkdir(restore, { mode: 0o700 });
+  const folder = join(restore, id);
+  await mkdir(folder, { mode: 0o700 });
+  return folder;
 }
 
 export function copied({ sha256, size }: Pick<ContentRecord, "sha256" | "size">): ContentRecord {
@@ -95,24 +101,26 @@ export function storedName({ sha256, form }: Pick<ContentRecord, "sha256" | "for
 
 /** Every byte of it is proven before any of it is used. @throws FetchError RESTORE_POINT_TAMPERED */
 export async function openRestorePoint(restore: string, record: RestorePointRecord): Promise<RestorePoint> {
-  const tampered = (why: string, cause?: unknown): FetchError =>
-    new FetchError("RESTORE_POINT_TAMPERED", `the restore point ${record.id} is not as it was made: ${why}`, {
-      cause,
-      hint: "nothing was changed; install a release again with themis-fetch update",
-    });
   const folder = join(restore, record.folder);
   const bytes = await readFile(join(folder, DOCUMENT)).catch((cause: unknown) => {
-    throw tampered(`${DOCUMENT} cannot be read`, cause);
+    throw tampered(record, `${DOCUMENT} cannot be read`, cause);
   });
-  if (sha256(bytes) !== record.sha256) throw tampered(`${DOCUMENT} has another digest`);
+  if (sha256(bytes) !== record.sha256) throw tampered(record, `${DOCUMENT} has another digest`);
   const document = decodeRestorePoint(bytes);
   for (const content of document.contents) {
     if (content.form === "same") continue;
     const name = storedName(content);
     const digest = await sha256OfFile(join(folder, name)).catch((cause: unknown) => {
-      throw tampered(`${name} cannot be read`, cause);
+      throw tampered(record, `${name} cannot be read`, cause);
     });
-    if (digest !== content.stored_sha256) throw tampered(`${name} has another digest`);
+    if (digest !== content.stored_sha256) throw tampered(record, `${name} has another digest`);
   }
   return { record, folder, document };
+}
+
+export function tampered({ id }: RestorePointRecord, why: string, cause?: unknown): FetchError {
+  return new FetchError("RESTORE_POINT_TAMPERED", `the restore point ${id} is not as it was made: ${why}`, {
+    cause,
+    hint: "nothing was changed; install a release again with themis-fetch update",
+  });
 }

@@ -13,7 +13,7 @@ import { syncFolder } from "../../base/atomic-file.ts";
 import { systemCode } from "../../base/error.ts";
 import type { EntryRecord } from "../../format/record/restore-point.ts";
 import { FetchError } from "../fetch-error.ts";
-import { hasRealParents, scanEntry } from "../scan.ts";
+import { hasRealParents, isSameEntry, scanEntry } from "../scan.ts";
 import type { SwitchStep } from "./journal-entry.ts";
 
 /** What the owner of a folder needs to put something into it. */
@@ -22,9 +22,14 @@ const OPEN = 0o700;
 /** Told before each step; tests cut the power here. */
 export type OnStep = (index: number, step: SwitchStep) => void;
 
+type Places = Pick<Switch, "root" | "staged" | "building">;
+
 export type Switch = {
   readonly root: string;
   readonly staged: string;
+  readonly building: string;
+  /** Below the root: where `files` are; "" is the root itself. */
+  readonly tree: string;
   readonly steps: readonly SwitchStep[];
   /** What is there once every step is done. */
   readonly files: readonly EntryRecord[];
@@ -32,18 +37,19 @@ export type Switch = {
 
 /** @throws FetchError SWITCH_FAILED, ROOT_UNSAFE; system errors with the path of the step in their facts */
 export async function runSteps(
-  { root, staged, steps, files }: Switch,
+  { tree, steps, files, ...places }: Switch,
   onStep: OnStep = () => {},
 ): Promise<void> {
   const changed = new Set<string>();
+  const { root } = places;
   for (const [index, step] of steps.entries()) {
     changed.add(dirname(step.path));
     try {
       onStep(index, step);
-      await runStep(root, staged, step);
+      await runStep(places, step);
     } catch (error) {
       if (!(await openFolderOf(root, step.path, error))) throw new StepFailure(step.path, error);
-      await runStep(root, staged, step).catch((again: unknown) => {
+      await runStep(places, step).catch((again: unknown) => {
         throw new StepFailure(step.path, again);
       });
     }
@@ -58,7 +64,7 @@ export async function runSteps(
     }
   }
   for (const { path, permissions } of closedFolders(files)) {
-    await setMode(join(root, path), permissions).catch(unlessGone);
+    await setMode(join(root, tree, path), permissions).catch(unlessGone);
   }
 }
 
@@ -95,9 +101,16 @@ export async function checkWay(root: string, steps: readonly SwitchStep[]): Prom
 
 /** Between a cut and the next start disks rot: every file is as it was made, where it waits or in its place already. */
 export async function isStagedRight(
-  { root, staged }: Pick<Switch, "root" | "staged">,
-  steps: readonly SwitchStep[],
+  { root, staged, building }: Places,
+  { steps, tree, files }: Pick<Switch, "steps" | "tree" | "files">,
 ): Promise<boolean> {
+  if (tree !== "") {
+    const made = steps.find((step) => step.kind === "tree");
+    const own = new Set(made?.own);
+    const whole = made && (await isFolder(building)) ? building : join(root, tree);
+    for (const entry of files)
+      if (!own.has(entry.path) && !isSameEntry(await scanEntry(whole, entry.path), entry)) return false;
+  }
   for (const step of steps) {
     if (step.kind !== "file") continue;
     const waits = await scanEntry(staged, step.staged);
@@ -142,7 +155,7 @@ function closedFolders(files: readonly EntryRecord[]): EntryRecord[] {
     .sort((a, b) => b.path.length - a.path.length);
 }
 
-async function runStep(root: string, staged: string, step: SwitchStep): Promise<void> {
+async function runStep({ root, staged, building }: Places, step: SwitchStep): Promise<void> {
   const full = join(root, step.path);
   const parentsThere = hasRealParents(root, step.path);
   switch (step.kind) {
@@ -174,6 +187,18 @@ async function runStep(root: string, staged: string, step: SwitchStep): Promise<
         if (now?.sha256 !== step.sha256) throw error;
       });
       break;
+    case "tree":
+      await makeFolders(dirname(full));
+      if (!(await hasRealParents(root, step.path)))
+        throw new FetchError("SWITCH_FAILED", `there is no folder for ${step.path}`);
+      await rename(building, full).catch(async (error: unknown) => {
+        // Run again after a cut: it has already taken its place, and was proven there.
+        if (systemCode(error) !== "ENOENT" || !(await isFolder(full))) throw error;
+      });
+      // Where it came before where it was taken from: a cut between the two leaves one name at the least.
+      syncFolder(dirname(full));
+      syncFolder(dirname(building));
+      return;
     case "chmod":
       await setMode(full, step.permissions);
       break;
@@ -204,7 +229,7 @@ async function makeFolders(folder: string): Promise<void> {
 }
 
 /** For good: permissions belong to the thing itself, and a sync of its folder does not reach them. */
-async function setMode(full: string, permissions: string): Promise<void> {
+export async function setMode(full: string, permissions: string): Promise<void> {
   const mode = Number.parseInt(permissions, 8);
   const handle = await open(full, "r").catch((error: unknown) => {
     // Its owner may not read it; then only its folder's sync is left.

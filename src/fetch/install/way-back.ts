@@ -14,11 +14,14 @@ import type { DeviceState } from "../state.ts";
 import type { JournalEntry, SwitchStep } from "./journal-entry.ts";
 import { openRestorePoint, type RestorePoint } from "./restore-point.ts";
 import { SavedContents } from "./saved-contents.ts";
+import { wayBackToSlot } from "./way-back-to-slot.ts";
 
 export type WayBack = {
   /** Of the point that it leads to. */
   readonly document: RestorePointDocument;
   readonly steps: SwitchStep[];
+  /** Where its files are then, as a journal names it. */
+  readonly tree: string;
 };
 
 /** @throws FetchError STATE_CORRUPT, RESTORE_POINT_TAMPERED, RESTORE_BASE_CHANGED */
@@ -31,9 +34,10 @@ export async function stageWayBack(
   const last = records.findIndex(({ id }) => id === restorePoint);
   if (last === -1)
     throw new FetchError("STATE_CORRUPT", `the restore point ${restorePoint} of an open switch is gone`);
+  if (records[last]!.kind === "slot") return wayBackToSlot(place, state, records[last]!);
   const points: RestorePoint[] = [];
   for (const record of records.slice(0, last + 1)) points.push(await openRestorePoint(place.restore, record));
-  return { document: points[last]!.document, steps: await stage(place, points) };
+  return { document: points[last]!.document, steps: await stage(place, points), tree: "" };
 }
 
 async function stage(place: DevicePlace, points: readonly RestorePoint[]): Promise<SwitchStep[]> {

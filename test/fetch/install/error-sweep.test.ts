@@ -4,6 +4,7 @@
  */
 import { rmSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { STRATEGIES } from "../../kit/strategies.ts";
 import { Examiner } from "../../kit/sweep/after-cut.ts";
 import {
   type Ending,
@@ -40,12 +41,12 @@ const NEEDS_NO_ROOM = new Set([
 
 type Failing = { readonly point: Point; readonly error: string };
 
-describe.skipIf(!hasStrace())("a call fails", () => {
+describe.skipIf(!hasStrace()).each(STRATEGIES)("a call fails, %s", (strategy) => {
   let world: SweepWorld;
   let examiner: Examiner;
 
   beforeAll(async () => {
-    world = await makeSweepWorld();
+    world = await makeSweepWorld(strategy);
     examiner = await Examiner.of(world);
   });
   afterAll(() => world?.remove());
@@ -67,7 +68,7 @@ describe.skipIf(!hasStrace())("a call fails", () => {
         return found;
       });
       console.log(
-        `error sweep: ${action}: ${failing.length} errors at ${points.length} points, ${faults.length} faults; ` +
+        `error sweep: ${strategy}: ${action}: ${failing.length} errors at ${points.length} points, ${faults.length} faults; ` +
           [...endings].map(([kind, count]) => `${kind} ${count}`).join(", "),
       );
       expect(faults).toEqual([]);

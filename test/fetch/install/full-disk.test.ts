@@ -36,7 +36,7 @@ let disk: string;
 
 beforeAll(async () => {
   if (!canMount) return;
-  world = await makeSweepWorld();
+  world = await makeSweepWorld("in-place");
   examiner = await Examiner.of(world);
   disk = join(world.folder, "disk");
   mkdirSync(disk);

@@ -4,6 +4,7 @@
  */
 import { rmSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { STRATEGIES } from "../../kit/strategies.ts";
 import { Examiner } from "../../kit/sweep/after-cut.ts";
 import { hasStrace, nameOf, type Point, pointsOf, record, runWith } from "../../kit/sweep/strace.ts";
 import { chosen, sweep } from "../../kit/sweep/sweep.ts";
@@ -11,13 +12,13 @@ import { type Action, makeSweepWorld, type SweepWorld } from "../../kit/sweep/sw
 
 const LEAST_POINTS = 200;
 
-describe.skipIf(!hasStrace())("killed", () => {
+describe.skipIf(!hasStrace()).each(STRATEGIES)("killed, %s", (strategy) => {
   let world: SweepWorld;
   let examiner: Examiner;
   let points = 0;
 
   beforeAll(async () => {
-    world = await makeSweepWorld();
+    world = await makeSweepWorld(strategy);
     examiner = await Examiner.of(world);
   });
   afterAll(() => world?.remove());
@@ -30,7 +31,9 @@ describe.skipIf(!hasStrace())("killed", () => {
       const swept = chosen(all, LEAST_POINTS / 4);
       points += swept.length;
       const faults = await sweep(swept, nameOf, (point, index) => killAt(action, point, index));
-      console.log(`kill sweep: ${action}: ${swept.length} of ${all.length} points, ${faults.length} faults`);
+      console.log(
+        `kill sweep: ${strategy}: ${action}: ${swept.length} of ${all.length} points, ${faults.length} faults`,
+      );
       expect(faults).toEqual([]);
     },
   );

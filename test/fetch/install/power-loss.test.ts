@@ -5,6 +5,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { STRATEGIES } from "../../kit/strategies.ts";
 import { Examiner } from "../../kit/sweep/after-cut.ts";
 import { type CrashState, crashStates, currentState, makeState } from "../../kit/sweep/crash-states.ts";
 import { DiskModel } from "../../kit/sweep/disk-model.ts";
@@ -18,12 +19,12 @@ const STATES = 100;
 
 type Found = { readonly state: CrashState; readonly after: string };
 
-describe.skipIf(!hasStrace())("the power goes", () => {
+describe.skipIf(!hasStrace()).each(STRATEGIES)("the power goes, %s", (strategy) => {
   let world: SweepWorld;
   let examiner: Examiner;
 
   beforeAll(async () => {
-    world = await makeSweepWorld();
+    world = await makeSweepWorld(strategy);
     examiner = await Examiner.of(world);
   });
   afterAll(() => world?.remove());
@@ -45,7 +46,7 @@ describe.skipIf(!hasStrace())("the power goes", () => {
         ({ state }, index) => examine(action, state, index),
       );
       console.log(
-        `power loss: ${action}: ${calls.length} calls, ${states.length} different states (seed ${SEED}), ` +
+        `power loss: ${strategy}: ${action}: ${calls.length} calls, ${states.length} different states (seed ${SEED}), ` +
           `${swept.length} checked, ${faults.length} bad`,
       );
       expect(faults).toEqual([]);

@@ -233,7 +233,7 @@ describe("bounds", () => {
       toVersion: "",
       sha256: "",
       folder: "",
-      kind: "compact" as const,
+      ...{ kind: "compact" as const, slot: "" },
     },
     created: new Date(now.getTime() - days * DAY).toISOString(),
     bytes: 100,

@@ -1,5 +1,5 @@
 /**
- * A device's process under strace: argv = action root page anchor time; prints how it ended, as one JSON document.
+ * A device's process under strace: argv = action root page anchor time strategy; prints how it ended, as one JSON document.
  *
  * Names that are drawn by lot are the same in each run, so that a point of a recording is met again by its path.
  */
@@ -7,6 +7,7 @@ import crypto from "node:crypto";
 import { readFileSync } from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
 import { ThemisError } from "../../../src/base/error.ts";
+import type { StrategyName } from "../../../src/fetch/install/strategy.ts";
 import { rollBack } from "../../../src/fetch/rollback.ts";
 import { update } from "../../../src/fetch/update.ts";
 import { readTrustAnchors } from "../../../src/trust/anchor.ts";
@@ -16,12 +17,13 @@ crypto.randomBytes = ((bytes: number) => Buffer.alloc(bytes, ++drawn)) as typeof
 syncBuiltinESMExports();
 Object.defineProperty(process, "pid", { value: 1 });
 
-const [action, root, source, anchor, time] = process.argv.slice(2) as [
+const [action, root, source, anchor, time, strategy] = process.argv.slice(2) as [
   string,
   string,
   string,
   string,
   string,
+  StrategyName,
 ];
 const tools = {
   now: () => new Date(time),
@@ -32,13 +34,13 @@ const tools = {
 };
 
 /** Late enough for every kind of step to have been done before it. */
-const FAILING_STEP = 11;
+const FAILING_STEP = strategy === "slots" ? 1 : 11;
 
 async function act(): Promise<void> {
   if (action === "rollback") await rollBack({ root }, tools);
   else {
     const anchors = readTrustAnchors(readFileSync(anchor));
-    await update({ root, source, version: "", connections: 1, anchors }, tools);
+    await update({ root, source, version: "", connections: 1, anchors, strategy }, tools);
   }
 }
 

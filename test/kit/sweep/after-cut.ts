@@ -1,8 +1,9 @@
 /** What must be true of a device after a cut, whatever it was doing: every way in which it is not, in a sentence. */
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { join } from "node:path";
 import { ThemisError } from "../../../src/base/error.ts";
 import { readTrustAnchors } from "../../../src/trust/anchor.ts";
+import { installed } from "../strategies.ts";
 import { snapshot } from "../world.ts";
 import type { Action, SweepWorld } from "./sweep-world.ts";
 
@@ -30,7 +31,7 @@ export class Examiner {
   }
 
   treeOf(root: string): TreeIs {
-    const found = snapshot(root);
+    const found = installed(this.#world.strategy, root);
     const { old, new: next } = this.#trees;
     if (Object.keys(found).length === 0) return "empty";
     const differs = (tree: Record<string, string>): string[] =>
@@ -85,9 +86,12 @@ export class Examiner {
   }
 
   async #update(root: string): Promise<string[]> {
-    const { anchor, bundle: source, now } = this.#world;
+    const { anchor, bundle: source, now, strategy } = this.#world;
     const anchors = readTrustAnchors(readFileSync(anchor));
-    await this.#functions.update({ root, source, version: "", connections: 1, anchors }, { now: () => now });
+    await this.#functions.update(
+      { root, source, version: "", connections: 1, anchors, strategy },
+      { now: () => now },
+    );
     const { transfer } = await this.status(root);
     return [
       ...(await this.#inspect(root, ["new"])),
@@ -112,6 +116,7 @@ export class Examiner {
       ...(status.unfinished ? ["a switch is still open"] : []),
       ...historyFaults(status),
       ...leftovers(root, status),
+      ...slotFaults(root, status),
     ];
   }
 }
@@ -137,6 +142,22 @@ function leftovers(root: string, { restorePoints }: Status): string[] {
     ...records.filter((name) => !known.has(name)).map((name) => `.themis/${name} is left over`),
     ...kept.filter((id) => !ids.includes(id)).map((id) => `the restore point ${id} is left over`),
     ...ids.filter((id) => !kept.includes(id)).map((id) => `the restore point ${id} is gone`),
+  ];
+}
+
+/** A slot is current, or a way back leads to it, and nothing else is beside them. */
+function slotFaults(root: string, { strategy, restorePoints }: Status): string[] {
+  if (strategy !== "slots") return [];
+  const current = readlinkSync(join(root, "current"));
+  const known = new Set([current, ...restorePoints.map(({ slot }) => slot)]);
+  const there = readdirSync(join(root, "releases")).map((name) => `releases/${name}`);
+  const beside = readdirSync(root).filter((name) => !["current", "releases", ".themis"].includes(name));
+  return [
+    ...there.filter((slot) => !known.has(slot)).map((slot) => `${slot} is left over`),
+    ...[...known]
+      .filter((slot) => slot !== "current" && !there.includes(slot))
+      .map((slot) => `${slot} is gone`),
+    ...beside.map((name) => `${name} is left over`),
   ];
 }
 

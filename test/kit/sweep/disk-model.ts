@@ -116,6 +116,10 @@ export class DiskModel {
       case "mkdir":
         this.#put(path, folder(octal(call.args[1]) & ~this.#umask));
         break;
+      // One file with two names.
+      case "link":
+        this.#name(call.paths[1]!, this.#find(path)!);
+        break;
       case "symlink":
         this.#put(path, { kind: "link", text: textOf(call.args[0]) });
         break;
@@ -179,6 +183,10 @@ export class DiskModel {
 
   #put(path: string, node: DiskNode): void {
     this.nodes.add(node);
+    this.#name(path, node);
+  }
+
+  #name(path: string, node: DiskNode): void {
     this.#folder(dirname(path)).pending.push({ kind: "put", name: basename(path), node });
   }
 

@@ -107,12 +107,12 @@ export function runWith(
 }
 
 function trace(
-  { program, bundle, anchor, now }: SweepWorld,
+  { program, bundle, anchor, now, strategy }: SweepWorld,
   action: Action,
   root: string,
   options: readonly string[],
 ): Promise<Ending> {
-  const act = [process.execPath, program, action, root, bundle, anchor, now.toISOString()];
+  const act = [process.execPath, program, action, root, bundle, anchor, now.toISOString(), strategy];
   const env = { PATH: process.env.PATH, UV_THREADPOOL_SIZE: "1" };
   return new Promise((settle) => {
     execFile("strace", ["-f", ...options, ...act], { env }, (error, stdout, stderr) => {

@@ -22,6 +22,7 @@ import {
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { build } from "esbuild";
+import type { StrategyName } from "../../../src/fetch/install/strategy.ts";
 import { noise, ok, release } from "../world.ts";
 
 const source = resolve(import.meta.dirname, "../../../src");
@@ -31,6 +32,7 @@ export type Action = "install" | "update" | "undo" | "rollback";
 
 export type SweepWorld = {
   readonly folder: string;
+  readonly strategy: StrategyName;
   readonly anchor: string;
   /** The bundle that an update installs. */
   readonly bundle: string;
@@ -47,7 +49,7 @@ export type SweepWorld = {
   readonly remove: () => void;
 };
 
-export async function makeSweepWorld(): Promise<SweepWorld> {
+export async function makeSweepWorld(strategy: StrategyName): Promise<SweepWorld> {
   const folder = mkdtempSync(join(realpathSync(fastFolder()), "themis-sweep-"));
   const at = (...names: string[]): string => join(folder, ...names);
   makeOldTree(at("old"));
@@ -61,11 +63,13 @@ export async function makeSweepWorld(): Promise<SweepWorld> {
   mkdirSync(at("ready-install"));
   mkdirSync(at("ready-update"));
   const trust = ["--trust-anchor", anchor];
-  await ok("themis-fetch", "update", "--root", at("ready-update"), "--source", older, ...trust);
+  const first = ["--root", at("ready-update"), "--source", older, "--strategy", strategy];
+  await ok("themis-fetch", "update", ...first, ...trust);
   copyTree(at("ready-update"), at("ready-rollback"));
   await ok("themis-fetch", "update", "--root", at("ready-rollback"), "--source", bundle, ...trust);
   return {
     folder,
+    strategy,
     anchor,
     bundle,
     old: at("old"),
