@@ -19,7 +19,7 @@ import { chosen, sweep } from "../../kit/sweep/sweep.ts";
 import { type Action, makeSweepWorld, type SweepWorld } from "../../kit/sweep/sweep-world.ts";
 
 /** Of each action and each error; all of them with npm run sweep. */
-const POINTS = 8;
+const POINTS = { "in-place": 8, slots: 4 } as const;
 const RARE_POINTS = 3;
 
 /** What a failing disk, a full one, a quota and a lost right end in. */
@@ -57,7 +57,7 @@ describe.skipIf(!hasStrace()).each(STRATEGIES)("a call fails, %s", (strategy) =>
     async (action) => {
       const points = pointsOf(await record(world, action, world.device(action, `recorded-${action}`)));
       const failing = [
-        ...COMMON.flatMap((error) => of(error, points, POINTS)),
+        ...COMMON.flatMap((error) => of(error, points, POINTS[strategy])),
         ...RARE.flatMap((error) => of(error, points, RARE_POINTS)),
       ];
       const endings = new Map<string, number>();

@@ -15,7 +15,7 @@ import { chosen, SEED, sweep } from "../../kit/sweep/sweep.ts";
 import { type Action, makeSweepWorld, type SweepWorld } from "../../kit/sweep/sweep-world.ts";
 
 /** Of each action; all of them with npm run sweep. */
-const STATES = 100;
+const STATES = { "in-place": 100, slots: 60 } as const;
 
 type Found = { readonly state: CrashState; readonly after: string };
 
@@ -39,7 +39,7 @@ describe.skipIf(!hasStrace()).each(STRATEGIES)("the power goes, %s", (strategy) 
       const states = legalStates(model, calls);
       // The model is right, or nothing of this means anything.
       expect(currentState(model).digest).toBe(currentState(new DiskModel(root)).digest);
-      const swept = chosen(states, STATES);
+      const swept = chosen(states, STATES[strategy]);
       const faults = await sweep(
         swept,
         ({ after }) => after,

@@ -128,3 +128,22 @@ it.each(Object.entries(documentSchemas))("schemas/%s.schema.json is what the cod
   const written = readFileSync(join(import.meta.dirname, "../../../schemas", `${name}.schema.json`), "utf8");
   expect(JSON.parse(written)).toEqual(schema);
 });
+
+/** By slots a version is the name of a folder. */
+it.each([
+  "",
+  ".",
+  "..",
+  "../1.0.0",
+  "1/0",
+  "/1.0.0",
+  ".themis",
+  "1.0.0\\x",
+  "1.0.0\0",
+  "1.0.0@2",
+  "1".repeat(65),
+])("refuses the version %j", (version) => {
+  expect(() => decodeManifest(manifest([], { version }))).toThrow(
+    expect.objectContaining({ code: "DOCUMENT_INVALID", kind: "refused" }),
+  );
+});
