@@ -31,6 +31,7 @@ const commands = {
   history: async () => (await import("./fetch/records.ts")).historyCommand,
   confirm: async () => (await import("./fetch/confirm.ts")).confirmCommand,
   repair: async () => (await import("./fetch/repair.ts")).repairCommand,
+  store: async () => (await import("./fetch/store.ts")).storeCommand,
   rollback: async () => (await import("./fetch/rollback.ts")).rollbackCommand,
 };
 await addCommands(program, commands, tools, argv);

@@ -5,6 +5,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
+import { systemCode } from "../base/error.ts";
 import type { Manifest } from "../format/manifest/manifest.ts";
 import type { Verified } from "../trust/verified.ts";
 import type { TrustedState } from "../trust/verify-release.ts";
@@ -16,10 +17,12 @@ import type { JournalEntry } from "./install/journal-entry.ts";
 import { REMEDIES } from "./install/state-machine.ts";
 import type { Arrangement } from "./install/strategy.ts";
 import type { Prepared } from "./prepare.ts";
-import { type FellBack, rebuild } from "./rebuild.ts";
+import { type FellBack, rebuild, type StagedFile } from "./rebuild.ts";
 import type { RestorePointRecord } from "./state.ts";
+import type { ContentStore } from "./store/content-store.ts";
 import { recordOf } from "./switch-steps.ts";
 import { endTransfer } from "./transfer-record.ts";
+import type { UpdateRequest, UpdateTools } from "./update-request.ts";
 
 export type Deployed = Installed & { readonly restorePoint: string; readonly fellBack: readonly FellBack[] };
 
@@ -28,10 +31,11 @@ export async function deploy(
   installation: Installation,
   found: Prepared,
   fetched: Fetcher,
-  applyMemory: number | undefined,
+  { applyMemory }: Pick<UpdateRequest, "applyMemory">,
+  { notice }: Pick<UpdateTools, "notice">,
 ): Promise<Deployed> {
   const { place, state, now, signal } = installation;
-  const { release, plan, strategy } = found;
+  const { release, plan, strategy, store } = found;
   const { manifest } = release;
   state.begin({ action: "update", from: found.from, to: manifest.version, since: now().toISOString() });
   try {
@@ -40,6 +44,7 @@ export async function deploy(
       staged: place.staged,
       transferred: place.transfer,
       packs: manifest.packs,
+      store: store?.folder,
       steps: plan.steps,
       applyMemory,
       signal,
@@ -47,6 +52,7 @@ export async function deploy(
       progress: fetched.rebuilding,
     });
     signal?.throwIfAborted();
+    if (store) await keepIn(store, place.staged, files, notice);
     const { version } = manifest;
     const arrangement = await strategy.arrange({ ...found, version, staged: files, signal });
     state.advance("staged");
@@ -64,6 +70,21 @@ export async function deploy(
     if (REMEDIES[state.deployment().state] === "give-up")
       state.advance("failed", error instanceof Error ? error.message : String(error));
     throw error;
+  }
+}
+
+/** For others, now that they are proven. That the store is full, or not ours any more, is no failure of the update. */
+async function keepIn(
+  store: ContentStore,
+  staged: string,
+  files: readonly StagedFile[],
+  notice: UpdateTools["notice"],
+): Promise<void> {
+  try {
+    for (const { target, staged: name } of files) await store.add(join(staged, name), target.sha256_hash);
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    notice?.(`the store ${store.folder} does not get what came: ${systemCode(error)}`);
   }
 }
 

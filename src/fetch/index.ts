@@ -77,6 +77,7 @@ export { type Restart, type Restarted, type RestartRequest, restartAround } from
 export type { Service, Stopped } from "./service/service.ts";
 export { Supervisor, type SupervisorOptions } from "./service/supervisor.ts";
 export { SystemdService, type SystemdServiceOptions } from "./service/systemd-service.ts";
+export { checkStore, collectGarbage, type FsckReport, type GcReport } from "./store/tend.ts";
 export { AccessToken } from "./transfer/access-token.ts";
 export type { GitHubAccess } from "./transfer/open-source.ts";
 export {

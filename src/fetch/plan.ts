@@ -13,6 +13,8 @@ export type PlanStep =
   | { readonly kind: "chmod"; readonly target: Target }
   /** The same bytes lie elsewhere in the tree. */
   | { readonly kind: "copy"; readonly target: Target; readonly from: string }
+  /** The store has them. */
+  | { readonly kind: "store"; readonly target: Target }
   | { readonly kind: "patch"; readonly target: Target; readonly delta: Delta }
   /** `why` there is a delta and it is not used; "" where there is none. */
   | { readonly kind: "download"; readonly target: Target; readonly why: string }
@@ -45,6 +47,8 @@ export type PlanRequest = {
   readonly applyMemory?: number | undefined;
   /** Globs of files that are the operator's own. */
   readonly keep?: readonly string[] | undefined;
+  /** Whether a store has these bytes; default: there is none. */
+  readonly isStored?: ((target: Target) => boolean) | undefined;
 };
 
 export function planUpdate(request: PlanRequest): Plan {
@@ -66,10 +70,7 @@ export function planUpdate(request: PlanRequest): Plan {
     if (!own) return [target];
     return own.beside === "" ? [] : [{ ...target, path: own.beside }];
   });
-  const steps = [
-    ...removals,
-    ...targets.map((target) => planTarget(target, request.found.get(target.path), find, places)),
-  ];
+  const steps = [...removals, ...targets.map((target) => planTarget(target, request, find, places))];
   return { ...costOf(steps, request.wanted.packs), steps, kept, operators: [...operators.values()] };
 }
 
@@ -131,10 +132,11 @@ function findOperators({
 
 function planTarget(
   target: Target,
-  found: EntryRecord | undefined,
+  request: PlanRequest,
   find: (target: Target) => FoundDelta,
   places: ReadonlyMap<string, string>,
 ): PlanStep {
+  const found = request.found.get(target.path);
   if (target.type === "directory") {
     const same = found?.kind === "directory" && found.permissions === target.permissions;
     return { kind: same ? "keep" : "folder", target };
@@ -148,6 +150,7 @@ function planTarget(
   }
   const from = places.get(target.sha256_hash);
   if (from !== undefined && target.size_bytes > 0) return { kind: "copy", target, from };
+  if (target.size_bytes > 0 && request.isStored?.(target)) return { kind: "store", target };
   const delta = find(target);
   if (delta.kind === "found") return { kind: "patch", target, delta: delta.delta };
   // On a new device every source is missing, and nobody wonders.

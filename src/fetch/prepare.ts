@@ -1,4 +1,5 @@
 /** Everything an update must know before its first byte: the proven release, the disk as it is, the plan, the space. */
+import type { Target } from "../format/manifest/manifest.ts";
 import { type EntryRecord, NOTHING_INSTALLED } from "../format/record/restore-point.ts";
 import { NOTHING_TRUSTED, type TrustedState } from "../trust/verify-release.ts";
 import { type Discovered, readDeltaManifests } from "./discover.ts";
@@ -9,6 +10,7 @@ import type { DevicePlace } from "./place.ts";
 import { changesNothing, type Plan, planUpdate } from "./plan.ts";
 import { scanTree } from "./scan-tree.ts";
 import type { DeviceState } from "./state.ts";
+import { ContentStore } from "./store/content-store.ts";
 import { openSource } from "./transfer/open-source.ts";
 import type { Source } from "./transfer/source.ts";
 import { openTarSource } from "./transfer/tar-source.ts";
@@ -23,6 +25,7 @@ export type Prepared = {
   /** The release is installed already, or believed to be. */
   readonly repairs: boolean;
   readonly strategy: Strategy;
+  readonly store: ContentStore | undefined;
 };
 
 export type Places = Pick<
@@ -108,13 +111,15 @@ export async function prepare(
   const { manifest } = release;
   const { applyMemory, keep = [] } = request;
   const strategy = await strategyFor(place, state, request.strategy);
+  const store = request.store === undefined ? undefined : new ContentStore(request.store);
+  const isStored = store && ((target: Target): boolean => store.has(target.sha256_hash, target.size_bytes));
   // An intact device asks for no delta manifest: an unchanged release costs two small documents.
   const found = await scanTree(strategy.tree, [
     ...[...manifest.files, ...recorded].map(({ path }) => path),
     ...besidePaths(keep, manifest.files),
   ]);
   const first = planUpdate({ wanted: manifest, found, recorded, deltas: [], removed: [], keep });
-  const prepared = { release, found, from, repairs, strategy };
+  const prepared = { release, found, from, repairs, strategy, store };
   if (recorded.length > 0 && changesNothing(first))
     return { ...prepared, plan: first, bytesFetched: release.bytesFetched };
   const { deltas: documents, bytesFetched } = await readDeltaManifests(release, from, request.signal);
@@ -124,6 +129,15 @@ export async function prepare(
     (path) => !found.has(path),
   );
   for (const [path, entry] of await scanTree(strategy.tree, more)) found.set(path, entry);
-  const plan = planUpdate({ wanted: manifest, found, recorded, deltas, removed, applyMemory, keep });
+  const plan = planUpdate({
+    wanted: manifest,
+    found,
+    recorded,
+    deltas,
+    removed,
+    applyMemory,
+    keep,
+    isStored,
+  });
   return { ...prepared, plan, bytesFetched: release.bytesFetched + bytesFetched };
 }

@@ -11,6 +11,7 @@ import { InputError, openRegularFile } from "../base/input-file.ts";
 import type { Delta } from "../format/manifest/delta-manifest.ts";
 import { isUnreadable, mismatch, type PatchPlace, patchInto } from "./apply-delta.ts";
 import { FetchError } from "./fetch-error.ts";
+import { takeObject } from "./store/store-object.ts";
 import { writeProven } from "./write-proven.ts";
 
 export type RebuildJob = {
@@ -30,6 +31,8 @@ export type RebuildJob = {
       }
     /** `from` is what the plan calls it. */
     | { readonly kind: "copy"; readonly sourcePath: string; readonly from: string }
+    /** An object of a store, by the digest that is wanted. */
+    | { readonly kind: "store"; readonly store: string }
     | {
         readonly kind: "whole";
         readonly pack: string;
@@ -52,6 +55,8 @@ export async function carryOut(job: RebuildJob, signal?: AbortSignal): Promise<v
       return patchInto({ ...from, outPath, mode, signal });
     case "copy":
       return write(job, copied(from, path), `from ${from.from}, which changed meanwhile`, signal);
+    case "store":
+      return takeObject({ ...job, store: from.store });
     case "whole": {
       const { pack, offset, length, encoding } = from;
       if (length === 0) return write(job, new Uint8Array(), "of the whole target", signal);

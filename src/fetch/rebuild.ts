@@ -17,6 +17,7 @@ import type { BringOptions } from "./fetcher.ts";
 import type { PlanStep } from "./plan.ts";
 import type { RebuildJob } from "./rebuild-job.ts";
 import { RebuildPool } from "./rebuild-pool.ts";
+import { isMade } from "./switch-steps.ts";
 import { partPath } from "./transfer/part-file.ts";
 import { PackUnusable } from "./transfer/transfer.ts";
 
@@ -28,6 +29,8 @@ export type RebuildRequest = {
   readonly staged: string;
   readonly transferred: string;
   readonly packs: readonly Pack[];
+  /** The folder of a store, where steps take from one. */
+  readonly store?: string | undefined;
   readonly steps: readonly PlanStep[];
   /** What rebuilding may take at any moment, in bytes; default 512 MiB. */
   readonly applyMemory?: number | undefined;
@@ -38,7 +41,7 @@ export type RebuildRequest = {
   readonly progress: (done: number, total: number, doneBytes: number, totalBytes: number) => void;
 };
 
-type Work = Extract<PlanStep, { kind: "patch" | "copy" | "download" }>;
+type Work = Extract<PlanStep, { kind: "patch" | "copy" | "store" | "download" }>;
 
 /** A file to be made, and how it is tried now. */
 type Item = {
@@ -57,7 +60,7 @@ export async function rebuild(
 ): Promise<{ readonly files: readonly StagedFile[]; readonly fellBack: readonly FellBack[] }> {
   await rm(request.staged, { recursive: true, force: true });
   await mkdir(request.staged, { recursive: true });
-  const work = request.steps.filter(isWork);
+  const work = request.steps.filter(isMade);
   const items = work.map((step, i): Item => ({ step, staged: String(i), way: "planned", why: "" }));
   const tally = new Tally(request, work);
   const fellBack: FellBack[] = [];
@@ -169,10 +172,6 @@ class Tally {
   }
 }
 
-function isWork(step: PlanStep): step is Work {
-  return step.kind === "patch" || step.kind === "copy" || step.kind === "download";
-}
-
 function whole({ step, staged }: Item, why: string): Item {
   return { step, staged, way: "whole", why };
 }
@@ -192,7 +191,7 @@ function blobOf({ step, way }: Item): Blob {
 
 const NO_BLOB: Blob = { pack: "", offset: 0, length: 0, encoding: "none" };
 
-function jobOf(item: Item, { root, staged, transferred, packs }: RebuildRequest): RebuildJob {
+function jobOf(item: Item, { root, staged, transferred, packs, store = "" }: RebuildRequest): RebuildJob {
   const { step } = item;
   const { path, size_bytes: sizeBytes, sha256_hash: sha256, permissions } = step.target;
   const job = {
@@ -207,6 +206,7 @@ function jobOf(item: Item, { root, staged, transferred, packs }: RebuildRequest)
   const pack = found ? partPath(transferred, found) : "";
   if (item.way === "whole" || step.kind === "download")
     return { ...job, from: { kind: "whole", pack, offset, length, encoding } };
+  if (step.kind === "store") return { ...job, from: { kind: "store", store } };
   const sourcePath = join(root, step.kind === "copy" ? step.from : step.delta.base_path);
   if (step.kind === "copy") return { ...job, from: { kind: "copy", sourcePath, from: step.from } };
   return {

@@ -21,9 +21,13 @@ export function affectedPaths(steps: readonly PlanStep[]): string[] {
   });
 }
 
+type MadeKind = "patch" | "copy" | "store" | "download";
+
+const MADE: ReadonlySet<string> = new Set<MadeKind>(["patch", "copy", "store", "download"]);
+
 /** Of those there is a file to be staged. */
-export function isMade(step: PlanStep): step is Extract<PlanStep, { kind: "patch" | "copy" | "download" }> {
-  return step.kind === "patch" || step.kind === "copy" || step.kind === "download";
+export function isMade(step: PlanStep): step is Extract<PlanStep, { kind: MadeKind }> {
+  return MADE.has(step.kind);
 }
 
 export function switchSteps(steps: readonly PlanStep[], staged: readonly StagedFile[]): SwitchStep[] {
@@ -72,7 +76,7 @@ export function outcomes(steps: readonly PlanStep[], fellBack: readonly FellBack
         sizeBytes,
       };
     }
-    const fetched = step.kind === "patch" || step.kind === "download";
+    const fetched = step.kind === "patch" || step.kind === "download" || whole.has(path);
     return {
       path,
       action: fetched ? "download" : step.kind,

@@ -48,6 +48,8 @@ export type UpdateRequest = {
   readonly keep?: readonly string[] | undefined;
   /** How it takes the place of the one before; default: as the root has it, in place where it is empty. */
   readonly strategy?: StrategyName | undefined;
+  /** A folder where targets are kept by digest, for other versions, products and roots; default: none. */
+  readonly store?: string | undefined;
   /** What the release must pass before it counts; default: nothing. */
   readonly gate?: Gate | undefined;
   /** Is the device fit? Asked before the first byte; default: room, rights and the clock only. */

@@ -103,6 +103,7 @@ async function runFrom(
       return report("nothing-to-do", {});
     }
 
+    await found.store?.use(place.root);
     const { manifest, manifestSha256 } = release;
     await removeOtherParts(place.transfer, manifest.packs);
     await preFlight({ ...found, place, manifest, now: tools.now() });
@@ -113,7 +114,7 @@ async function runFrom(
       return report("downloaded", { bytesFetched: found.bytesFetched + fetched.bytes });
     }
     const { until: confirmUntil, ...done } = await around(installation, found, request, tools, () =>
-      deploy(installation, found, fetched, request.applyMemory),
+      deploy(installation, found, fetched, request, tools),
     );
     const { checks, restart, restorePoint, fellBack } = done;
     if (done.outcome === "confirmed") await keepRestorePoints(installation, keeping);

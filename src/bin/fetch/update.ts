@@ -24,6 +24,7 @@ import {
 export type UpdateOptions = SettingOptions &
   CrlOptions & {
     readonly offline?: string;
+    readonly store?: string;
     readonly dryRun?: boolean;
   };
 
@@ -148,6 +149,7 @@ export function withSource(made: Command): Command {
       "files that are yours: changed ones stay, the release's come beside them as .new",
     )
     .option("--apply-memory <size>", "take whole what needs more to rebuild, such as 96M (default: all)")
+    .option("--store <folder>", "targets kept by digest, for other versions, products and roots")
     .addOption(
       new Option("--strategy <name>", "how a release takes the place of the one before").choices(STRATEGIES),
     );
@@ -201,7 +203,8 @@ export async function requestOf(
       github,
       applyMemory,
     },
-    ...{ keep, strategy, signal, anchors, ...deploymentOf(configuration), ...(await loadCrls(options)) },
+    ...{ keep, strategy, store: options.store, signal, anchors },
+    ...{ ...deploymentOf(configuration), ...(await loadCrls(options)) },
   };
 }
 

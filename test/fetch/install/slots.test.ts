@@ -18,7 +18,10 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Check } from "../../../src/fetch/health/check.ts";
+import type { Gate } from "../../../src/fetch/install/gate.ts";
 import type { StrategyName } from "../../../src/fetch/install/strategy.ts";
+import { repair } from "../../../src/fetch/repair.ts";
 import { readStatus, rollBack } from "../../../src/fetch/rollback.ts";
 import { planOnly, update } from "../../../src/fetch/update.ts";
 import { readTrustAnchors } from "../../../src/trust/anchor.ts";
@@ -108,13 +111,14 @@ describe("a slot", () => {
     expect(installed("slots", root)).toEqual(snapshot(world.new));
   });
 
-  it("goes when no way back leads to it, the five newest stay, and what is current never goes", async () => {
+  it("goes when no way back leads to it, as many stay as are asked for, and what is current never goes", async () => {
     const root = world.device("old");
     for (let minor = 1; minor <= 7; minor++) {
       const tree = world.at(`tree-${minor}`);
       mkdirSync(tree);
       writeFileSync(join(tree, "version"), `${minor}`);
-      await go(root, await release(world, tree, `2.${minor}.0`, world.at(`bundle-2.${minor}`)));
+      const bundle = await release(world, tree, `2.${minor}.0`, world.at(`bundle-2.${minor}`));
+      await update({ ...requestFor(root, bundle), retention: { count: 5 } }, tools);
       expect(readFileSync(join(root, "current/version"), "utf8")).toBe(`${minor}`);
     }
     expect(slotsOf(root)).toEqual(["2.2.0", "2.3.0", "2.4.0", "2.5.0", "2.6.0", "2.7.0"]);
@@ -157,14 +161,60 @@ describe("a rollback", () => {
     expect(installed("slots", root)).toEqual(snapshot(world.old));
   });
 
-  it("is refused when somebody wrote in place to a file that two slots share; an update mends it", async () => {
+  it("leaves what was written in place to a file that two slots share, as in place; repair mends it", async () => {
     const root = device();
     await go(root, next);
     if (canClone()) return;
     appendTo(join(root, "current/new.dat"));
-    await expect(rollBack({ root }, tools)).rejects.toMatchObject({ code: "RESTORE_POINT_TAMPERED" });
+    await rollBack({ root }, tools);
+    expect(installed("slots", root)).not.toEqual(snapshot(world.new));
+    await repair(requestFor(root, world.newBundle), tools);
+    expect(installed("slots", root)).toEqual(snapshot(world.new));
+    expect((await readStatus(root)).restorePoints.map(({ fromVersion }) => fromVersion)).toEqual([
+      "1.0.0",
+      "",
+    ]);
+  });
+
+  it("is made when a release wrote in place to a file that it shares, and then failed its checks", async () => {
+    const root = device();
+    if (canClone()) return;
+    const writes: Check = {
+      name: "writes",
+      kind: "smoke",
+      timeoutMs: 20_000,
+      run: {
+        function: ({ root: tree }) => {
+          appendTo(join(tree, "new.dat"));
+          return { passed: false, expected: "an answer", found: "none" };
+        },
+      },
+    };
+    const gate: Gate = { checks: [writes], confirmation: { by: "checks" } };
+    await expect(update({ ...requestFor(root, next), gate }, tools)).rejects.toMatchObject({
+      code: "CHECK_FAILED",
+    });
+    expect(readlinkSync(join(root, "current"))).toBe("releases/1.1.0");
+    expect(await readStatus(root)).toMatchObject({ version: "1.1.0", unfinished: false });
+  });
+
+  it("brings operators' files back as they were, and an update takes them along", async () => {
+    const root = device();
     await go(root, next);
-    expect(installed("slots", root)).toEqual(snapshot(world.at("next")));
+    const edited = join(root, "current/etc/app.conf");
+    writeFileSync(edited, "threads = 64\n");
+    const tree = world.at("tuned");
+    cpSync(world.at("next"), tree, { recursive: true, verbatimSymlinks: true });
+    writeFileSync(join(tree, "etc/app.conf"), "threads = 8\n");
+    const bundle = await release(world, tree, "1.4.0", world.at("bundle-tuned"));
+    const result = await update({ ...requestFor(root, bundle), keep: ["etc/*.conf"] }, tools);
+    expect(result.operators).toEqual([{ path: "etc/app.conf", beside: "etc/app.conf.new" }]);
+    expect(readFileSync(edited, "utf8")).toBe("threads = 64\n");
+    expect(readFileSync(`${edited}.new`, "utf8")).toBe("threads = 8\n");
+    writeFileSync(edited, "threads = 9\n");
+    await rollBack({ root }, tools);
+    expect(readFileSync(edited, "utf8")).toBe("threads = 64\n");
+    expect(existsSync(`${edited}.new`)).toBe(false);
   });
 });
 
