@@ -54,13 +54,14 @@ export class Thread<Job, Answer> {
 
   constructor(script: URL) {
     this.#worker = new Worker(script);
-    this.#worker.unref();
     this.#worker.on("message", (answer: Answer) => {
       this.#waiting.shift()?.resolve(answer);
       if (this.#waiting.length === 0) this.#worker.unref();
     });
     this.#worker.on("error", (cause) => this.#fail(cause));
     this.#worker.on("exit", () => this.#fail(new Error("a thread ended before its work")));
+    // Last: to listen for messages holds the process.
+    this.#worker.unref();
   }
 
   get isThere(): boolean {

@@ -56,7 +56,10 @@ it("ends a thread that nobody wanted for a minute, and none that was taken meanw
   }
 });
 
-it("holds the process as long as an answer is waited for, and not while it rests", () => {
+it.each([
+  { what: "while it rests", asks: `console.log((await thread.ask("one")).job);` },
+  { what: "when it was never asked", asks: `console.log("one");` },
+])("holds the process as long as an answer is waited for, and not $what", ({ asks }) => {
   const script = join(folder, "asks-and-ends.ts");
   const threads = pathToFileURL(join(import.meta.dirname, "../../src/base/threads.ts")).href;
   writeFileSync(
@@ -64,10 +67,8 @@ it("holds the process as long as an answer is waited for, and not while it rests
     `import { Threads } from ${JSON.stringify(threads)};
 const threads = new Threads("echo", ${JSON.stringify(pathToFileURL(join(folder, "caller.js")).href)});
 const thread = threads.take();
-void thread.ask("one").then(async ({ job }) => {
-  console.log(job);
-  await threads.giveBack(thread);
-});`,
+${asks}
+await threads.giveBack(thread);`,
   );
   // Shorter than a thread rests.
   const { status, stdout, stderr } = spawnSync(process.execPath, [script], {
