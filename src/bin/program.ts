@@ -64,10 +64,12 @@ export async function runProgram(program: Command, say: Reporter, argv: readonly
     say.unwritable(error);
     process.exit(EXIT.local);
   });
+  // What stands behind "--" is another program's.
+  const own = argv.includes("--") ? argv.slice(0, argv.indexOf("--")) : argv;
   say.options = {
-    json: argv.includes("--json"),
-    quiet: argv.includes("--quiet"),
-    debug: argv.includes("--debug"),
+    json: own.includes("--json"),
+    quiet: own.includes("--quiet"),
+    debug: own.includes("--debug"),
   };
   const shown = prepare(program, say);
   try {

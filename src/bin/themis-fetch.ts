@@ -22,6 +22,7 @@ const commands = {
   download: async () => (await import("./fetch/update.ts")).downloadCommand,
   update: async () => (await import("./fetch/update.ts")).updateCommand,
   watch: async () => (await import("./fetch/watch.ts")).watchCommand,
+  supervise: async () => (await import("./fetch/supervise.ts")).superviseCommand,
   bundle: async () => (await import("./fetch/bundle.ts")).bundleCommand,
   config: async () => (await import("./fetch/config.ts")).configCommand,
   "migrate-config": async () => (await import("./fetch/migrate-config.ts")).migrateConfigCommand,

@@ -75,6 +75,8 @@ export { type RollbackResult, readStatus, rollBack, type Status } from "./rollba
 export { CommandService, type CommandServiceOptions } from "./service/command-service.ts";
 export { type Restart, type Restarted, type RestartRequest, restartAround } from "./service/restart.ts";
 export type { Service, Stopped } from "./service/service.ts";
+export { type SuperviseEvent, type SuperviseRequest, supervise } from "./service/supervise.ts";
+export { SupervisedService, type SupervisedServiceOptions } from "./service/supervised-service.ts";
 export { Supervisor, type SupervisorOptions } from "./service/supervisor.ts";
 export { SystemdService, type SystemdServiceOptions } from "./service/systemd-service.ts";
 export { checkStore, collectGarbage, type FsckReport, type GcReport } from "./store/tend.ts";

@@ -12,8 +12,12 @@ import { recordsFailure, SQLITE, sqliteCode } from "./records-failure.ts";
 export const LOCK_FILE = "lock.db";
 
 /** @throws FetchError ALREADY_IN_PROGRESS, NO_SPACE, DISK_FAILED, STATE_UNREADABLE, STATE_CORRUPT */
-export function takeLock(folder: string, what = "update of this root"): { release: () => void } {
-  const path = join(folder, LOCK_FILE);
+export function takeLock(
+  folder: string,
+  what = "update of this root",
+  file = LOCK_FILE,
+): { release: () => void } {
+  const path = join(folder, file);
   const database = openDatabase(path, what);
   try {
     database.exec("BEGIN EXCLUSIVE");

@@ -32,6 +32,7 @@ const LEVELS: readonly (readonly ["themis-bundle" | "themis-fetch", ...string[]]
     "download",
     "update",
     "watch",
+    "supervise",
     "bundle",
     "config",
     "migrate-config",

@@ -9,7 +9,7 @@ import type { Notify, UpdateRequest } from "../../fetch/update-request.ts";
 /** @throws FetchError SERVICE_INVALID */
 export function gateOf({ hotReload }: Configuration): Gate {
   const { checks, confirm: confirmation, drainMs, ready } = hotReload;
-  const service = serviceOf(hotReload.service);
+  const service = serviceOf(hotReload.service, hotReload.root);
   return { checks, confirmation, service: service && { service, drainMs, ready } };
 }
 

@@ -1,5 +1,6 @@
 /** Checks, hooks, dependencies and the service of themis.yml, as those who run them want them. */
 
+import { resolve } from "node:path";
 import { oneLine } from "../../base/one-line.ts";
 import { pointerTo } from "../../format/config/json-pointer.ts";
 import type { CheckYml, ThemisYml } from "../../format/config/themis-yml.ts";
@@ -9,11 +10,14 @@ import type { Dependency } from "../health/health-check.ts";
 import type { Hook } from "../hooks.ts";
 import { CommandService } from "../service/command-service.ts";
 import type { Service } from "../service/service.ts";
+import { SupervisedService } from "../service/supervised-service.ts";
 import { SystemdService } from "../service/systemd-service.ts";
 import type { Reading } from "./reading.ts";
 
 export type ServiceChoice =
   | { readonly kind: "none" }
+  /** By themis-fetch supervise. */
+  | { readonly kind: "supervised" }
   | { readonly kind: "systemd"; readonly units: readonly string[] }
   | ({ readonly kind: "command" } & Readonly<Record<"start" | "stop" | "status", readonly string[]>>);
 
@@ -23,11 +27,13 @@ const HOUR = 3_600_000;
 const CHECK_MS = 10_000;
 const HOOK_MS = 60_000;
 
-/** undefined for "none". @throws FetchError SERVICE_INVALID */
-export function serviceOf(choice: ServiceChoice): Service | undefined {
+/** undefined for "none". @param root whose supervisor is asked. @throws FetchError SERVICE_INVALID */
+export function serviceOf(choice: ServiceChoice, root = ""): Service | undefined {
   switch (choice.kind) {
     case "none":
       return undefined;
+    case "supervised":
+      return new SupervisedService({ root: resolve(root) });
     case "systemd":
       return new SystemdService({ units: choice.units });
     case "command":
@@ -43,6 +49,7 @@ export function serviceChoiceOf(service: HotReload["service"], reading: Reading)
 
 function choiceOf(service: HotReload["service"]): ServiceChoice {
   if (service === undefined || service === "none") return { kind: "none" };
+  if (service === "supervised") return { kind: "supervised" };
   if ("systemd" in service) return { kind: "systemd", units: service.systemd.units };
   return { kind: "command", ...service.command };
 }

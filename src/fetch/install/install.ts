@@ -51,6 +51,8 @@ export async function install(
 ): Promise<Installed> {
   const { place, state } = installation;
   await checkWay(place.root, entry.steps);
+  // Where nobody knows whether it runs, the way back could not be gone either: better to find out now.
+  await installation.gate.service?.service.isRunning();
   state.openJournal(entry, restorePoint);
   return carryOut(installation, entry);
 }

@@ -30,6 +30,8 @@ export type SupervisorOptions = {
   readonly listen: readonly ListenAt[];
   /** Of its stdout and stderr; default "inherit". */
   readonly output?: "inherit" | "ignore" | undefined;
+  /** Told of each child that was started. */
+  readonly onStart?: ((pid: number) => void) | undefined;
   /** Told when it ends without having been stopped. */
   readonly onEnd?: ((event: { readonly how: string; readonly againInMs: number }) => void) | undefined;
 };
@@ -112,6 +114,11 @@ export class Supervisor implements Service {
     return { drained, durationMs: Math.round(performance.now() - startedMs) };
   }
 
+  /** To the child alone, such as SIGHUP. */
+  signal(signal: NodeJS.Signals): void {
+    this.#child?.process.kill(signal);
+  }
+
   /** Stops the child, and the sockets listen no more. */
   async close(drainMs: number): Promise<Stopped> {
     try {
@@ -135,6 +142,7 @@ export class Supervisor implements Service {
     const startedMs = performance.now();
     this.#child = { process: spawned, ended: ended.promise };
     spawned.once("spawn", started.resolve);
+    if (spawned.pid !== undefined) this.#options.onStart?.(spawned.pid);
     spawned.on("error", (error) => {
       // Of a signal that could not be sent, to one that runs.
       if (spawned.pid !== undefined) return;

@@ -138,8 +138,8 @@ const service = {
     { minProperties: 1, maxProperties: 1 },
   ),
   type: ["object", "string"],
-  pattern: "^none$",
-  title: '"none", or a mapping with systemd or command',
+  pattern: "^(none|supervised)$",
+  title: '"none", "supervised", or a mapping with systemd or command',
   description: "what runs from the tree: it is stopped before the switch and started after it",
 } satisfies Schema;
 
@@ -151,6 +151,7 @@ const hotReload = record(
     root: text("the installed tree"),
     service: service as Schema<
       | "none"
+      | "supervised"
       | { readonly systemd: { readonly units: readonly string[] } }
       | { readonly command: Readonly<Record<"start" | "stop" | "status", readonly string[]>> }
     >,
