@@ -13,7 +13,7 @@ import { systemCode } from "./error.ts";
 export type Sharing = "reflink" | "link" | "copy";
 
 /** The file system, or these two places, cannot do it; a copy can. */
-const CANNOT_CLONE = new Set(["ENOTSUP", "EOPNOTSUPP", "ENOTTY", "EINVAL", "ENOSYS", "EXDEV"]);
+export const CANNOT_CLONE = new Set(["ENOTSUP", "EOPNOTSUPP", "ENOTTY", "EINVAL", "ENOSYS", "EXDEV"]);
 /** EPERM: no hard links at all, or not to other people's files; EMLINK: it has as many as it can. */
 const CANNOT_LINK = new Set(["EPERM", "EACCES", "EMLINK", "EXDEV", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"]);
 
@@ -56,7 +56,7 @@ export class FileSharer {
   }
 }
 
-const CLONE = constants.COPYFILE_FICLONE_FORCE | constants.COPYFILE_EXCL;
+export const CLONE = constants.COPYFILE_FICLONE_FORCE | constants.COPYFILE_EXCL;
 
 async function settle(path: string, mode: number | undefined): Promise<void> {
   const file = await open(path, "r");

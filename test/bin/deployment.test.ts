@@ -25,6 +25,16 @@ describe.each(STRATEGIES)("%s", (strategy) => {
     return ["--config", file];
   }
 
+  it("a store that themis.yml names, relative to itself, gets what comes and gives it to the next root", async () => {
+    const store = "autoUpdate:\n  store: objects\n";
+    const first = world.device("old");
+    expect((await run("themis-fetch", "update", ...configured(first, "", store))).status).toBe(0);
+    expect(existsSync(world.at("configured", "objects", "sha256"))).toBe(true);
+    const second = world.device("old");
+    const plan = await ok("themis-fetch", "plan", ...configured(second, "", store));
+    expect(plan).toMatchObject({ to: "1.1.0", bytesToFetch: 0 });
+  });
+
   it("checks that fail roll back with exit 1, name the check, and history says who and why", async () => {
     const root = world.device("old");
     const config = configured(root, "  checks:\n    - name: answers\n      command: [sh, -c, exit 7]\n");

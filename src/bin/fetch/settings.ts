@@ -34,6 +34,7 @@ export type SettingOptions = ConfigOptions &
     readonly keepPointsFor?: string;
     readonly keepPointsBytes?: string;
     readonly strategy?: string;
+    readonly store?: string;
   };
 
 export function withConfig(made: Command): Command {
@@ -105,6 +106,7 @@ function flagsOf(options: SettingOptions): FlagValue[] {
       "--keep-points-bytes",
       keepPointsBytes === undefined ? undefined : parseBytes("--keep-points-bytes", keepPointsBytes),
     ],
+    ["autoUpdate.store", "--store", options.store],
     ["autoUpdate.strategy", "--strategy", options.strategy],
     ["hotReload.root", "--root", options.root],
   ] as const;

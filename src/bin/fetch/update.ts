@@ -24,7 +24,6 @@ import {
 export type UpdateOptions = SettingOptions &
   CrlOptions & {
     readonly offline?: string;
-    readonly store?: string;
     readonly dryRun?: boolean;
   };
 
@@ -186,7 +185,7 @@ export async function requestOf(
   const anchors = await settledAnchors(configuration);
   const { version, channel } = checker;
   const mirrors = source === undefined ? [] : checker.mirrors;
-  const { connections, limitRate, caFile, applyMemory, keep, strategy } = autoUpdate;
+  const { connections, limitRate, caFile, applyMemory, keep, store, strategy } = autoUpdate;
   const places = source === undefined ? [] : [source, ...mirrors];
   const github = await settledGitHub(configuration, options, places);
   return {
@@ -203,7 +202,7 @@ export async function requestOf(
       github,
       applyMemory,
     },
-    ...{ keep, strategy, store: options.store, signal, anchors },
+    ...{ keep, strategy, store, signal, anchors },
     ...{ ...deploymentOf(configuration), ...(await loadCrls(options)) },
   };
 }

@@ -40,6 +40,8 @@ export type Configuration = {
     readonly caFile: string | undefined;
     readonly keep: readonly string[];
     readonly restorePoints: Retention;
+    /** A folder; undefined is no store. */
+    readonly store: string | undefined;
     /** undefined: as the root has it, in place where it is empty. */
     readonly strategy: "in-place" | "slots" | undefined;
   };
@@ -97,11 +99,12 @@ function checkerOf({ document: { checker }, placeOf }: Layered, reading: Reading
 }
 
 function autoUpdateOf({ document }: Layered, reading: Reading): Configuration["autoUpdate"] {
-  const { ca, limitRate, applyMemory, restorePoints, strategy, ...same } = document.autoUpdate;
+  const { ca, limitRate, applyMemory, restorePoints, store, strategy, ...same } = document.autoUpdate;
   const { count = DEFAULTS.autoUpdate.restorePoints.count, age, bytes } = restorePoints;
   return {
     ...same,
     strategy,
+    store: reading.file("/autoUpdate/store", store),
     limitRate: reading.size("/autoUpdate/limitRate", limitRate, 1),
     applyMemory: reading.size("/autoUpdate/applyMemory", applyMemory),
     caFile: reading.file("/autoUpdate/ca", ca),

@@ -11,9 +11,10 @@
  * counts, compact.ts makes a second folder of what is smaller, and the first one goes.
  */
 import { existsSync } from "node:fs";
-import { constants, copyFile, mkdir, readFile } from "node:fs/promises";
+import { mkdir, readFile, rename, unlink } from "node:fs/promises";
 import { join } from "node:path";
-import { syncFile, syncFolder, writeFileAtomically } from "../../base/atomic-file.ts";
+import { syncFolder, writeFileAtomically } from "../../base/atomic-file.ts";
+import { copyHashed } from "../../base/copy-hashed.ts";
 import { sha256, sha256OfFile } from "../../base/digest.ts";
 import {
   type ContentRecord,
@@ -23,7 +24,7 @@ import {
   type RestorePointDocument,
 } from "../../format/record/restore-point.ts";
 import { FetchError } from "../fetch-error.ts";
-import { scanEntry } from "../scan.ts";
+import { lookAt } from "../scan.ts";
 import type { RestorePointRecord } from "../state.ts";
 
 const DOCUMENT = "restore-point.json";
@@ -46,15 +47,19 @@ export async function makeRestorePoint(
   const entries: EntryRecord[] = [];
   const contents = new Map<string, ContentRecord>();
   for (const path of paths) {
-    const entry = await scanEntry(root, path);
-    entries.push(entry);
-    if (entry.kind !== "file" || contents.has(entry.sha256)) continue;
-    const copy = join(folder, entry.sha256);
-    await copyFile(join(root, path), copy, constants.COPYFILE_FICLONE);
-    if ((await sha256OfFile(copy)) !== entry.sha256)
+    const entry = lookAt(root, path);
+    if (entry.kind !== "file") {
+      entries.push(entry);
+      continue;
+    }
+    const part = join(folder, "part");
+    const content = await copyHashed(join(root, path), part);
+    if (content.size !== entry.size)
       throw new FetchError("SWITCH_FAILED", `${path} changed while it was saved`);
-    await syncFile(copy);
-    contents.set(entry.sha256, copied(entry));
+    entries.push({ ...entry, sha256: content.sha256 });
+    if (contents.has(content.sha256)) await unlink(part);
+    else await rename(part, join(folder, content.sha256));
+    contents.set(content.sha256, copied(content));
   }
   const whole = { ...document, entries, contents: [...contents.values()] };
   return {

@@ -92,6 +92,7 @@ const autoUpdate = record(
       },
       { description: "the ways back; the newest always stays" },
     ),
+    store: text("a folder where targets are kept by digest, for all versions, products and roots"),
     strategy: word("how a release takes the place of the one before", ["in-place", "slots"]),
   },
 );
