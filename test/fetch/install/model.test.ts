@@ -6,7 +6,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ThemisError } from "../../../src/base/error.ts";
 import { confirm } from "../../../src/fetch/confirm.ts";
 import type { Check } from "../../../src/fetch/health/check.ts";
@@ -15,6 +15,7 @@ import { readStatus, rollBack } from "../../../src/fetch/rollback.ts";
 import { update } from "../../../src/fetch/update.ts";
 import { readTrustAnchors } from "../../../src/trust/anchor.ts";
 import { makeSmallWorld, type SmallWorld } from "../../kit/small-world.ts";
+import { installed, STRATEGIES, treeOf } from "../../kit/strategies.ts";
 import { snapshot } from "../../kit/world.ts";
 
 type Version = "" | "1.0.0" | "1.1.0";
@@ -57,18 +58,8 @@ let world: SmallWorld;
 let trees: Record<Version, Record<string, string>>;
 let damagedTool: string;
 
-beforeAll(async () => {
-  world = await makeSmallWorld();
-  mkdirSync(world.at("nothing"));
-  trees = { "": {}, "1.0.0": snapshot(world.old), "1.1.0": snapshot(world.new) };
-  const root = world.device("old");
-  damage(root);
-  damagedTool = snapshot(root)["bin/tool"]!;
-});
-afterAll(() => world.remove());
-
 function damage(root: string): void {
-  writeFileSync(join(root, "bin/tool"), "rotten");
+  writeFileSync(join(treeOf(world.strategy, root), "bin/tool"), "rotten");
 }
 
 const bundleOf = (version: Offered): string => (version === "1.0.0" ? world.oldBundle : world.newBundle);
@@ -168,7 +159,7 @@ async function compare(model: Model, { root }: Real): Promise<void> {
   const { version, isDamaged } = pending?.to ?? tree;
   const expected = { ...trees[version] };
   if (isDamaged) expected["bin/tool"] = damagedTool;
-  expect(snapshot(root)).toEqual(expected);
+  expect(installed(world.strategy, root)).toEqual(expected);
   if (!pending)
     expect(status.restorePoints.map((way) => way.fromVersion)).toEqual(ways.map((way) => way.version));
 }
@@ -202,6 +193,7 @@ const updates = fc
       const request = {
         root: real.root,
         source: bundleOf(version),
+        strategy: world.strategy,
         version: "",
         connections: 1,
         anchors: anchors(),
@@ -246,11 +238,12 @@ const damages = fc.constant(
 
 const kills = fc
   .record({ version: fc.constantFrom<Offered>("1.0.0", "1.1.0"), at: fc.nat(3), isRollback: fc.boolean() })
-  .map(({ version, at, isRollback }) => {
+  .map(({ version, at: anyAt, isRollback }) => {
+    const at = (): number => (world.strategy === "slots" ? anyAt % (isRollback ? 1 : 2) : anyAt);
     const isPossible = ({ pending, tree, ways, ...model }: Readonly<Model>): boolean =>
       !pending && (isRollback ? ways.length > 0 : version > tree.version && version >= model.highest);
     const what = isRollback ? "rollback" : `update to ${version}`;
-    return step(`${what}, killed at step ${at}`, isPossible, async (model, { root }) => {
+    return step(`${what}, killed at step ${anyAt}`, isPossible, async (model, { root }) => {
       const script = join(import.meta.dirname, "../../kit/update-and-die.ts");
       const args = [
         script,
@@ -260,7 +253,9 @@ const kills = fc
         world.anchor,
         version,
       ];
-      const { signal, stderr } = spawnSync(process.execPath, [...args, String(at)], { encoding: "utf8" });
+      const { signal, stderr } = spawnSync(process.execPath, [...args, String(at()), world.strategy], {
+        encoding: "utf8",
+      });
       expect(signal, stderr).toBe("SIGKILL");
       const to = isRollback ? model.ways[0]! : { version, isDamaged: false };
       const action = isRollback ? "rollback" : "update";
@@ -269,29 +264,40 @@ const kills = fc
     });
   });
 
-it("is what its model says, after any sequence of updates, rollbacks, confirmations, kills and damage", async () => {
-  const sequences = fc.commands([updates, updates, rollbacks, confirmations, waits, damages, kills], {
-    maxCommands: 14,
+describe.each(STRATEGIES)("a device, %s,", (strategy) => {
+  beforeAll(async () => {
+    world = await makeSmallWorld(strategy);
+    trees = { "": {}, "1.0.0": snapshot(world.old), "1.1.0": snapshot(world.new) };
+    const root = world.device("old");
+    damage(root);
+    damagedTool = installed(strategy, root)["bin/tool"]!;
   });
-  const seen = { sequences: 0, steps: 0 };
-  await fc.assert(
-    fc.asyncProperty(sequences, async (commands) => {
-      const root = world.at("model-device");
-      rmSync(root, { recursive: true, force: true });
-      mkdirSync(root);
-      const nowMs = Date.now();
-      const model: Model = {
-        tree: { version: "", isDamaged: false },
-        ways: [],
-        highest: "",
-        pending: undefined,
-        nowMs,
-      };
-      await fc.asyncModelRun(() => ({ model, real: { root, nowMs } }), commands);
-      seen.sequences++;
-      seen.steps += [...commands].length;
-    }),
-    { numRuns: 20 },
-  );
-  console.info(`${seen.sequences} sequences of ${seen.steps} commands`);
+  afterAll(() => world.remove());
+
+  it("is what its model says, after any sequence of updates, rollbacks, confirmations, kills and damage", async () => {
+    const sequences = fc.commands([updates, updates, rollbacks, confirmations, waits, damages, kills], {
+      maxCommands: 14,
+    });
+    const seen = { sequences: 0, steps: 0 };
+    await fc.assert(
+      fc.asyncProperty(sequences, async (commands) => {
+        const root = world.at("model-device");
+        rmSync(root, { recursive: true, force: true });
+        mkdirSync(root);
+        const nowMs = Date.now();
+        const model: Model = {
+          tree: { version: "", isDamaged: false },
+          ways: [],
+          highest: "",
+          pending: undefined,
+          nowMs,
+        };
+        await fc.asyncModelRun(() => ({ model, real: { root, nowMs } }), commands);
+        seen.sequences++;
+        seen.steps += [...commands].length;
+      }),
+      { numRuns: 20 },
+    );
+    console.info(`${seen.sequences} sequences of ${seen.steps} commands`);
+  });
 });
