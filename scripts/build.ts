@@ -12,6 +12,7 @@ import { chmodSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { type BuildOptions, build, type Plugin } from "esbuild";
 import { buildKernels } from "./kernel.ts";
+import { compiledSchemas } from "./compiled-schemas.ts";
 
 /** What most commands need. A chunk is what the same commands reach; so all are made to reach these. */
 const COMMON = [
@@ -26,6 +27,8 @@ const COMMON = [
 const root = dirname(import.meta.dirname);
 const dist = join(root, "dist");
 const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
+
+const schemas = compiledSchemas();
 
 rmSync(dist, { recursive: true, force: true });
 await buildKernels();
@@ -72,7 +75,7 @@ async function bundle(entryPoints: Readonly<Record<string, string>>, more: Build
     legalComments: "none",
     external: ["graphene-pk11", "bsdiff-node"],
     define: { __THEMIS_VERSION__: JSON.stringify(version) },
-    plugins: [commanderWithoutProcesses()],
+    plugins: [commanderWithoutProcesses(), schemas],
     metafile: true,
     logLevel: "warning",
     ...more,
@@ -90,7 +93,7 @@ function split(program: string): BuildOptions {
   return {
     splitting: true,
     chunkNames: `${program}-[name]-[hash]`,
-    plugins: [commanderWithoutProcesses(), commonRoom()],
+    plugins: [commanderWithoutProcesses(), schemas, commonRoom()],
   };
 }
 

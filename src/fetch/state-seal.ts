@@ -5,8 +5,8 @@
  * sequence of the highest that was believed, or another path of a step in the journal. And a table whose name
  * rotted is one that is not there, which would read as a device that never believed anything.
  */
-import { createHash } from "node:crypto";
-import type { DatabaseSync, SQLOutputValue } from "node:sqlite";
+import { createHash, type Hash } from "node:crypto";
+import type { DatabaseSync } from "node:sqlite";
 import { FetchError } from "./fetch-error.ts";
 
 export const SEAL_SCHEMA =
@@ -44,21 +44,42 @@ function sealOf(database: DatabaseSync): string | undefined {
 /** Of the definitions, and of every row of the tables that are not apart. */
 function contentDigest(database: DatabaseSync): string {
   const hash = createHash("sha256");
-  const add = (row: Record<string, SQLOutputValue>): void => {
-    for (const value of Object.values(row)) {
-      const bytes = value instanceof Uint8Array ? value : Buffer.from(String(value));
-      hash.update(`${value === null ? "null" : typeof value} ${bytes.length} `).update(bytes);
-    }
-  };
-  const parts = database.prepare("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY rowid").all();
-  for (const part of parts) add(part);
-  const tables = parts.filter(({ type, name }) => type === "table" && !APART.has(String(name)));
+  addRows(hash, database, "sqlite_schema", ["type", "name", "tbl_name", "sql"]);
+  const tables = database.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY rowid").all();
   for (const { name } of tables) {
+    if (APART.has(String(name))) continue;
     hash.update(`table ${name} `);
-    const quoted = String(name).replaceAll('"', '""');
-    for (const row of database.prepare(`SELECT * FROM "${quoted}" ORDER BY rowid`).iterate()) add(row);
+    const columns = database.prepare(`SELECT * FROM ${quoted(String(name))}`).columns();
+    addRows(
+      hash,
+      database,
+      String(name),
+      columns.map((column) => column.name),
+    );
   }
   return hash.digest("hex");
+}
+
+/** As the names of what SQLite's values are in JavaScript. */
+const TYPES: Readonly<Record<string, string>> = { text: "string", integer: "number", blob: "object" };
+
+/** As bytes: a list of ten thousand files is megabytes, and would be made a string and back for nothing. */
+function addRows(hash: Hash, database: DatabaseSync, table: string, columns: readonly string[]): void {
+  const asBytes = columns.map(quoted).map((name) => `typeof(${name}), CAST(${name} AS BLOB)`);
+  const rows = database.prepare(`SELECT ${asBytes.join(", ")} FROM ${quoted(table)} ORDER BY rowid`);
+  rows.setReturnArrays(true);
+  for (const row of rows.iterate() as Iterable<unknown>) {
+    const values = row as (string | Uint8Array | null)[];
+    for (let i = 0; i < values.length; i += 2) {
+      const type = String(values[i]);
+      const bytes = (values[i + 1] as Uint8Array | null) ?? Buffer.from("null");
+      hash.update(`${TYPES[type] ?? type} ${bytes.length} `).update(bytes);
+    }
+  }
+}
+
+function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
 }
 
 function corrupt(why: string): FetchError {

@@ -45,3 +45,13 @@ it("reads back whatever it writes", () => {
     }),
   );
 });
+
+it.each([
+  { keys: ["10", "9", "a"], text: '{"10":0,"9":0,"a":0}' },
+  { keys: ["__proto__", "b", "a"], text: '{"__proto__":0,"a":0,"b":0}' },
+  { keys: ["b", "é", "Z"], text: '{"Z":0,"b":0,"é":0}' },
+])("orders keys by their code units, whatever order the engine keeps: $keys", ({ keys, text }) => {
+  const value = JSON.parse(`{${keys.map((key) => `${JSON.stringify(key)}:0`).join(",")}}`) as Json;
+  expect(Buffer.from(encodeCanonicalJson([value])).toString()).toBe(`[${text}]`);
+  expect(decodeCanonicalJson(Buffer.from(text))).toEqual(value);
+});

@@ -4,8 +4,9 @@
  * All faults at once, because a person mends a file and not a line. What is found is shown only where no secret
  * can stand.
  */
-import { Ajv2020, type ErrorObject, type ValidateFunction } from "ajv/dist/2020.js";
+import type { ErrorObject, ValidateFunction } from "ajv";
 import { isSameName, nearestName } from "../../base/nearest-name.ts";
+import { compileConfig } from "./compile-config.ts";
 import { invalidConfig, type Problem } from "./config-error.ts";
 import { keyOf, pointerTo, quoted, shownName } from "./json-pointer.ts";
 import type { PlaceOf } from "./origin.ts";
@@ -16,18 +17,10 @@ const MAX_ERRORS = 1000;
 
 let compiled: ValidateFunction<ThemisYml> | undefined;
 
-function validator(): ValidateFunction<ThemisYml> {
-  // Names of `required` stand in `properties` one level up for "exactly one of".
-  const options = { strict: true, strictRequired: false, allowUnionTypes: true } as const;
-  compiled ??= new Ajv2020({ ...options, allErrors: true, ownProperties: true, verbose: true }).compile(
-    themisYmlSchema,
-  );
-  return compiled;
-}
-
 /** @throws ConfigError CONFIG_INVALID */
 export function checkConfig(value: unknown, placeOf: PlaceOf): ThemisYml {
-  const validate = validator();
+  compiled ??= compileConfig();
+  const validate = compiled;
   if (validate(value)) return value;
   throw invalidConfig(problemsOf(validate.errors ?? [], placeOf));
 }

@@ -5,9 +5,10 @@
  * cannot drift. What a schema cannot say (paths that clash, blobs outside their pack) each document
  * adds as its own rules.
  */
-import { Ajv2020, type JSONSchemaType, type ValidateFunction } from "ajv/dist/2020.js";
+import type { JSONSchemaType, ValidateFunction } from "ajv";
 import { decodeCanonicalJson, encodeCanonicalJson, type Json } from "../../base/canonical-json.ts";
 import { ThemisError } from "../../base/error.ts";
+import { compileDocument } from "./compile-document.ts";
 
 export class DocumentError extends ThemisError<
   "DOCUMENT_INVALID" | "DOCUMENT_TOO_LARGE" | "DOCUMENT_VERSION"
@@ -30,7 +31,6 @@ export type DocumentKind<T> = {
   readonly check: (value: T) => void;
 };
 
-const ajv = new Ajv2020({ strict: true, allErrors: false, ownProperties: true });
 const compiled = new Map<unknown, ValidateFunction>();
 
 /** @throws JsonError, DocumentError, PathError */
@@ -73,7 +73,7 @@ function checkDocument<T>(kind: DocumentKind<T>, value: unknown): T {
 function validator<T>(kind: DocumentKind<T>): ValidateFunction {
   const known = compiled.get(kind);
   if (known) return known;
-  const made = ajv.compile(kind.schema);
+  const made = compileDocument(kind);
   compiled.set(kind, made);
   return made;
 }

@@ -115,7 +115,7 @@ const restorePointSchema: JSONSchemaType<RestorePointDocument> = {
   },
 };
 
-const restorePointKind: DocumentKind<RestorePointDocument> = {
+export const restorePointKind: DocumentKind<RestorePointDocument> = {
   name: "restore point",
   maxBytes: 64 * 2 ** 20,
   schema: restorePointSchema,
