@@ -26,6 +26,7 @@ const kinds = {
   ROOT_UNSAFE: ["refused", "general"],
   NO_SPACE: ["failed", "local"],
   NO_INODES: ["failed", "local"],
+  CROSS_DEVICE: ["failed", "local"],
   TOO_MANY_FILES: ["failed", "local"],
   DISK_FAILED: ["failed", "local"],
   CLOCK_WRONG: ["failed", "local"],

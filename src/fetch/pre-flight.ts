@@ -3,7 +3,7 @@
  *
  * Twice the bytes to fetch and to rebuild must be free, and as much as the way back copies: a disk that just
  * suffices does not, while a database runs on it. Each has a code of its own (NO_SPACE, NO_INODES,
- * ROOT_UNWRITABLE, CLOCK_WRONG), and nothing is written to find out.
+ * ROOT_UNWRITABLE, CROSS_DEVICE, CLOCK_WRONG), and nothing is written to find out.
  */
 import { access, constants, stat, statfs } from "node:fs/promises";
 import { systemCode } from "../base/error.ts";
@@ -11,6 +11,7 @@ import type { Manifest } from "../format/manifest/manifest.ts";
 import type { EntryRecord } from "../format/record/restore-point.ts";
 import { FetchError } from "./fetch-error.ts";
 import type { Strategy } from "./install/strategy.ts";
+import { checkOneFileSystem } from "./one-file-system.ts";
 import type { DevicePlace } from "./place.ts";
 import type { Plan } from "./plan.ts";
 import { isMade } from "./switch-steps.ts";
@@ -33,7 +34,7 @@ const SPARE_INODES = 64;
 /** A release of tomorrow is a matter of time zones and of clocks that drift; a later one is not. */
 const MAX_AHEAD_MS = 24 * 3600_000;
 
-/** @throws FetchError CLOCK_WRONG, NO_SPACE, NO_INODES, ROOT_UNWRITABLE */
+/** @throws FetchError CLOCK_WRONG, NO_SPACE, NO_INODES, ROOT_UNWRITABLE, CROSS_DEVICE */
 export async function preFlight(request: PreFlightRequest): Promise<void> {
   checkClock(request);
   await checkRoom(request);
@@ -88,10 +89,12 @@ async function isOurs(folder: string): Promise<boolean> {
   return me === undefined || (await stat(folder)).uid === me;
 }
 
-/** Every folder in which a name will change, as far as it is there. */
+/** Every folder in which a name will change, as far as it is there. @throws FetchError ROOT_UNWRITABLE, CROSS_DEVICE */
 async function checkRights({ place, plan, found, strategy }: PreFlightRequest): Promise<void> {
   const { folders } = strategy.needs({ plan, found });
-  for (const folder of new Set([place.root, place.themis, ...folders])) {
+  const all = new Set([place.root, place.themis, ...folders]);
+  await checkOneFileSystem(place, all);
+  for (const folder of all) {
     try {
       await access(folder, constants.W_OK | constants.X_OK);
     } catch (cause) {

@@ -348,6 +348,52 @@ describe.skipIf(!isRoot)("as root, who can mount and start others", () => {
     }
   });
 
+  it.each([
+    { what: "another file system", mount: (to: string) => ["-t", "tmpfs", "tmpfs", to] },
+    { what: "the same one, mounted twice", mount: (to: string) => ["--bind", to, to] },
+  ])("says before the first byte that nothing can be moved to $what", async ({ what, mount }) => {
+    const root = await deviceWithOld(`mounted ${what}`);
+    const [path] = decodeManifest(readFileSync(join(world.page, "1.1.0", "manifest.json")))
+      .files.map((file) => file.path)
+      .filter((each) => each.includes("/"));
+    const folder = join(root, path!.slice(0, path!.indexOf("/")));
+    mkdirSync(folder, { recursive: true });
+    expect(spawnSync("mount", mount(folder)).status).toBe(0);
+    const before = snapshot(root);
+    try {
+      const refused = updateDevice(root, { version: "1.1.0" });
+      await expect(refused).rejects.toMatchObject({ code: "CROSS_DEVICE", facts: { folder } });
+      expect(snapshot(root)).toEqual(before);
+      expect(readdirSync(join(root, ".themis"))).not.toContain("transfer");
+    } finally {
+      spawnSync("umount", [folder]);
+    }
+    expect(await updateDevice(root, { version: "1.1.0" })).toMatchObject({ kind: "updated" });
+  });
+
+  it("goes back only where everything can be moved to", async () => {
+    const root = await deviceWithOld("mounted later");
+    await updateDevice(root, { version: "1.1.0" });
+    const installed = snapshot(root);
+    const folder = join(
+      root,
+      Object.keys(installed)
+        .find((path) => path.includes("/"))!
+        .split("/")[0]!,
+    );
+    expect(spawnSync("mount", ["--bind", folder, folder]).status).toBe(0);
+    try {
+      await expect(rollBack({ root }, { now: () => new Date() })).rejects.toMatchObject({
+        code: "CROSS_DEVICE",
+      });
+      expect(snapshot(root)).toEqual(installed);
+    } finally {
+      spawnSync("umount", [folder]);
+    }
+    await rollBack({ root }, { now: () => new Date() });
+    expect(snapshot(root)).toEqual(snapshot(world.old));
+  });
+
   it("says which file of a tree it may not read", () => {
     chmodSync(world.folder, 0o755);
     cpSync(world.old, world.at("unreadable"), { recursive: true, verbatimSymlinks: true });

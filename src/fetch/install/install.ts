@@ -41,7 +41,7 @@ export type Installed = {
 };
 
 /**
- * @throws FetchError PATH_OCCUPIED, ROOT_UNSAFE before anything is done; SWITCH_FAILED, CHECK_FAILED, SERVICE_FAILED and the
+ * @throws FetchError PATH_OCCUPIED, ROOT_UNSAFE, CROSS_DEVICE before anything is done; SWITCH_FAILED, CHECK_FAILED, SERVICE_FAILED and the
  *   signal's reason after all was put back; SWITCH_FAILED of a rollback, which the next command goes on with
  */
 export async function install(
@@ -50,7 +50,7 @@ export async function install(
   restorePoint: RestorePointRecord | undefined,
 ): Promise<Installed> {
   const { place, state } = installation;
-  await checkWay(place.root, entry.steps);
+  await checkWay(place, entry.steps);
   // Where nobody knows whether it runs, the way back could not be gone either: better to find out now.
   await installation.gate.service?.service.isRunning();
   state.openJournal(entry, restorePoint);

@@ -13,6 +13,8 @@ import { syncFolder } from "../../base/atomic-file.ts";
 import { systemCode } from "../../base/error.ts";
 import type { EntryRecord } from "../../format/record/restore-point.ts";
 import { FetchError } from "../fetch-error.ts";
+import { checkOneFileSystem } from "../one-file-system.ts";
+import type { DevicePlace } from "../place.ts";
 import { hasRealParents, isSameEntry, scanEntry } from "../scan.ts";
 import type { SwitchStep } from "./journal-entry.ts";
 
@@ -81,7 +83,15 @@ export class StepFailure extends Error {
 }
 
 /** Before the journal is opened: what would only be found out in the middle of the switch. */
-export async function checkWay(root: string, steps: readonly SwitchStep[]): Promise<void> {
+export async function checkWay(
+  { root, themis }: Pick<DevicePlace, "root" | "themis">,
+  steps: readonly SwitchStep[],
+): Promise<void> {
+  const moved = steps.filter(({ kind }) => kind === "file" || kind === "link" || kind === "tree");
+  await checkOneFileSystem(
+    { root, themis },
+    moved.map(({ path }) => dirname(join(root, path))),
+  );
   const goes = new Set(steps.filter(({ kind }) => kind.startsWith("remove")).map(({ path }) => path));
   for (const { kind, path } of steps) {
     if (!hasRealParents(root, path)) continue;
