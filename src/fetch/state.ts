@@ -74,6 +74,8 @@ export type HistoryRecord = {
 
 export class DeviceState {
   readonly #database: DatabaseSync;
+  /** Read or written before: under the device's lock nobody else writes, and who reads without it opens anew. */
+  readonly #known = new Map<string, unknown>();
 
   private constructor(database: DatabaseSync) {
     this.#database = database;
@@ -300,14 +302,18 @@ export class DeviceState {
   }
 
   #fact<T>(name: string): T | undefined {
-    const row = this.#one("SELECT value FROM facts WHERE name = ?", name);
-    return row ? (JSON.parse(String(row.value)) as T) : undefined;
+    if (!this.#known.has(name)) {
+      const row = this.#one("SELECT value FROM facts WHERE name = ?", name);
+      this.#known.set(name, row && JSON.parse(String(row.value)));
+    }
+    return this.#known.get(name) as T | undefined;
   }
 
   #setFact(name: string, value: unknown): void {
     this.#database
       .prepare("INSERT INTO facts VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
       .run(name, JSON.stringify(value));
+    this.#known.set(name, value);
   }
 
   #one(sql: string, ...values: string[]): Record<string, unknown> | undefined {
@@ -326,6 +332,7 @@ export class DeviceState {
         seal(this.#database);
         this.#database.exec("COMMIT");
       } catch (error) {
+        this.#known.clear();
         // SQLite has done it itself when the disk was full.
         if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
         throw error;
