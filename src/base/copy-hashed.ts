@@ -1,11 +1,10 @@
 /** A copy that lasts, and what it is: the bytes are read once, whether they are written or shared. */
 import { createHash } from "node:crypto";
-import { copyFile, open } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { syncFile } from "./atomic-file.ts";
 import { sha256OfFile } from "./digest.ts";
-import { systemCode } from "./error.ts";
 import { openRegularFile } from "./input-file.ts";
-import { CANNOT_CLONE, CLONE } from "./share-file.ts";
+import { cloneFile } from "./share-file.ts";
 
 const PIECE_BYTES = 1 << 20;
 
@@ -18,7 +17,7 @@ export type Copied = { readonly sha256: string; readonly size: number };
 export async function copyHashed(from: string, to: string): Promise<Copied> {
   const { file: source, size } = await openRegularFile(from);
   try {
-    if (await cloned(from, to)) {
+    if (await cloneFile(from, to)) {
       await syncFile(to);
       return { sha256: await sha256OfFile(to), size };
     }
@@ -42,15 +41,5 @@ export async function copyHashed(from: string, to: string): Promise<Copied> {
     }
   } finally {
     await source.close();
-  }
-}
-
-async function cloned(from: string, to: string): Promise<boolean> {
-  try {
-    await copyFile(from, to, CLONE);
-    return true;
-  } catch (error) {
-    if (!CANNOT_CLONE.has(systemCode(error) ?? "")) throw error;
-    return false;
   }
 }

@@ -7,13 +7,13 @@
  *
  * Nothing is said about what the bytes are: whoever needs certain ones proves them under the new name.
  */
-import { constants, copyFile, link, open } from "node:fs/promises";
+import { constants, copyFile, link, open, rm } from "node:fs/promises";
 import { systemCode } from "./error.ts";
 
 export type Sharing = "reflink" | "link" | "copy";
 
 /** The file system, or these two places, cannot do it; a copy can. */
-export const CANNOT_CLONE = new Set(["ENOTSUP", "EOPNOTSUPP", "ENOTTY", "EINVAL", "ENOSYS", "EXDEV"]);
+const CANNOT_CLONE = new Set(["ENOTSUP", "EOPNOTSUPP", "ENOTTY", "EINVAL", "ENOSYS", "EXDEV"]);
 /** EPERM: no hard links at all, or not to other people's files; EMLINK: it has as many as it can. */
 const CANNOT_LINK = new Set(["EPERM", "EACCES", "EMLINK", "EXDEV", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"]);
 
@@ -31,32 +31,39 @@ export class FileSharer {
   /** @param to where nothing is yet; its bytes and mode last, its name once the folder is synced @throws the system's errors */
   async share(from: string, to: string, { mode, mayLink }: ShareOptions): Promise<Sharing> {
     if (this.#clones) {
-      if (await this.#tried(copyFile(from, to, CLONE), CANNOT_CLONE)) {
+      if (await cloneFile(from, to)) {
         await settle(to, mode);
         return "reflink";
       }
       this.#clones = false;
     }
     if (mayLink) {
-      if (await this.#tried(link(from, to), CANNOT_LINK)) return "link";
+      if (await could(link(from, to), CANNOT_LINK)) return "link";
     }
     await copyFile(from, to, constants.COPYFILE_EXCL);
     await settle(to, mode);
     return "copy";
   }
-
-  async #tried(act: Promise<void>, cannot: ReadonlySet<string>): Promise<boolean> {
-    try {
-      await act;
-      return true;
-    } catch (error) {
-      if (!cannot.has(systemCode(error) ?? "")) throw error;
-      return false;
-    }
-  }
 }
 
-export const CLONE = constants.COPYFILE_FICLONE_FORCE | constants.COPYFILE_EXCL;
+/** A reflink, or false where there can be none; then nothing is there. @throws the system's errors */
+export async function cloneFile(from: string, to: string): Promise<boolean> {
+  const flags = constants.COPYFILE_FICLONE_FORCE | constants.COPYFILE_EXCL;
+  if (await could(copyFile(from, to, flags), CANNOT_CLONE)) return true;
+  // Node removes what it began with, and does not say when it could not.
+  await rm(to, { force: true });
+  return false;
+}
+
+async function could(act: Promise<void>, cannot: ReadonlySet<string>): Promise<boolean> {
+  try {
+    await act;
+    return true;
+  } catch (error) {
+    if (!cannot.has(systemCode(error) ?? "")) throw error;
+    return false;
+  }
+}
 
 async function settle(path: string, mode: number | undefined): Promise<void> {
   const file = await open(path, "r");
