@@ -10,6 +10,7 @@ import { systemCode } from "../base/error.ts";
 import type { Manifest } from "../format/manifest/manifest.ts";
 import type { EntryRecord } from "../format/record/restore-point.ts";
 import { FetchError } from "./fetch-error.ts";
+import { checkReplaceable } from "./install/replaceable.ts";
 import type { Strategy } from "./install/strategy.ts";
 import { checkOneFileSystem } from "./one-file-system.ts";
 import type { DevicePlace } from "./place.ts";
@@ -91,7 +92,8 @@ async function isOurs(folder: string): Promise<boolean> {
 
 /** Every folder in which a name will change, as far as it is there. @throws FetchError ROOT_UNWRITABLE, CROSS_DEVICE */
 async function checkRights({ place, plan, found, strategy }: PreFlightRequest): Promise<void> {
-  const { folders } = strategy.needs({ plan, found });
+  const { folders, replaced } = strategy.needs({ plan, found });
+  checkReplaceable(place.root, replaced);
   const all = new Set([place.root, place.themis, ...folders]);
   await checkOneFileSystem(place, all);
   for (const folder of all) {

@@ -8,6 +8,7 @@ import { type Strategy, strategyFor } from "./install/strategy.ts";
 import { besidePaths } from "./operators-files.ts";
 import type { DevicePlace } from "./place.ts";
 import { changesNothing, type Plan, planUpdate } from "./plan.ts";
+import { linksOf } from "./scan.ts";
 import { scanTree } from "./scan-tree.ts";
 import type { DeviceState } from "./state.ts";
 import { ContentStore } from "./store/content-store.ts";
@@ -109,15 +110,21 @@ export async function prepare(
   const { version: from, manifest_sha256 } = state?.installed() ?? NOTHING_INSTALLED;
   const repairs = request.repairs === true || manifest_sha256 === release.manifestSha256;
   const { manifest } = release;
-  const { applyMemory, keep = [] } = request;
+  const { applyMemory } = request;
+  const keep = request.keep ?? state?.keep() ?? [];
   const strategy = await strategyFor(place, state, request.strategy);
   const store = request.store === undefined ? undefined : new ContentStore(request.store);
   const isStored = store && ((target: Target): boolean => store.has(target.sha256_hash, target.size_bytes));
   // An intact device asks for no delta manifest: an unchanged release costs two small documents.
-  const found = await scanTree(strategy.tree, [
+  const paths = [
     ...[...manifest.files, ...recorded].map(({ path }) => path),
     ...besidePaths(keep, manifest.files),
-  ]);
+  ];
+  const links = [
+    ...manifest.files.flatMap(({ type, path }) => (type === "symlink" ? [path] : [])),
+    ...linksOf(recorded),
+  ];
+  const found = await scanTree(strategy.tree, paths, links);
   const first = planUpdate({ wanted: manifest, found, recorded, deltas: [], removed: [], keep });
   const prepared = { release, found, from, repairs, strategy, store };
   if (recorded.length > 0 && changesNothing(first))
@@ -128,7 +135,7 @@ export async function prepare(
   const more = [...deltas.map(({ base_path }) => base_path), ...removed.map(({ path }) => path)].filter(
     (path) => !found.has(path),
   );
-  for (const [path, entry] of await scanTree(strategy.tree, more)) found.set(path, entry);
+  for (const [path, entry] of await scanTree(strategy.tree, more, links)) found.set(path, entry);
   const plan = planUpdate({
     wanted: manifest,
     found,

@@ -7,8 +7,12 @@ import type { EntryRecord } from "../format/record/restore-point.ts";
 import { FetchError } from "./fetch-error.ts";
 
 /** @throws FetchError ROOT_UNSAFE when the way there is no real folder, or the thing itself is no file */
-export async function scanEntry(root: string, path: string): Promise<EntryRecord> {
-  const entry = lookAt(root, path);
+export async function scanEntry(
+  root: string,
+  path: string,
+  known?: Map<string, boolean>,
+): Promise<EntryRecord> {
+  const entry = lookAt(root, path, known);
   return entry.kind === "file" ? { ...entry, sha256: await sha256OfFile(join(root, path)) } : entry;
 }
 
@@ -53,6 +57,31 @@ export function hasRealParents(root: string, path: string, known?: Map<string, b
     const isReal = known?.get(folder) ?? isRealFolder(join(root, folder));
     known?.set(folder, isReal);
     if (!isReal) return false;
+  }
+  return true;
+}
+
+/**
+ * Those of the paths that are symlinks, as `known` of the functions here: what a release has as a link, or had, is
+ * nothing to be afraid of, and nothing is below it.
+ */
+export function linksAmong(root: string, paths: Iterable<string>): Map<string, boolean> {
+  const links = new Map<string, boolean>();
+  for (const path of paths) {
+    if (statOf(join(root, path))?.isSymbolicLink()) links.set(path, false);
+  }
+  return links;
+}
+
+/** Of records. */
+export function linksOf(files: readonly EntryRecord[]): string[] {
+  return files.flatMap(({ kind, path }) => (kind === "symlink" ? [path] : []));
+}
+
+/** Whether a name there is in a real folder; what is behind a link is never ours to remove. */
+export function isBelowFolders(root: string, path: string): boolean {
+  for (let end = path.indexOf("/"); end !== -1; end = path.indexOf("/", end + 1)) {
+    if (!statOf(join(root, path.slice(0, end)))?.isDirectory()) return false;
   }
   return true;
 }

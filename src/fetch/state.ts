@@ -164,6 +164,16 @@ export class DeviceState {
     guard(() => this.#database.exec("DELETE FROM transfer"));
   }
 
+  /** Globs of the operator's own files, as they were last given; undefined as long as none were. */
+  keep(): readonly string[] | undefined {
+    return this.#fact<readonly string[]>("keep");
+  }
+
+  rememberKeep(globs: readonly string[]): void {
+    if (JSON.stringify(globs) !== JSON.stringify(this.keep()))
+      this.#transaction(() => this.#setFact("keep", globs));
+  }
+
   deployment(): Deployment {
     return this.#fact<Deployment>("deployment") ?? IDLE;
   }

@@ -93,6 +93,8 @@ async function runFrom(
     checkFreshness(release.manifest, { now: tools.now(), trusted, version: request.version });
     checkOnly(request, release);
     state.keepRelease(release.documents);
+    // A repair or update that does not name them again must not take them for the release's.
+    if (request.keep) state.rememberKeep(request.keep);
     const found = await prepare(request, place, state, release);
     const report = reporting(found, recovery, startedMs);
     if (isInstalled(found, state)) {

@@ -371,6 +371,54 @@ describe.skipIf(!isRoot)("as root, who can mount and start others", () => {
     expect(await updateDevice(root, { version: "1.1.0" })).toMatchObject({ kind: "updated" });
   });
 
+  it.each([
+    { what: "immutable", code: "ROOT_UNWRITABLE", pin: ["chattr", "+i"], free: ["chattr", "-i"] },
+    { what: "a mount point", code: "CROSS_DEVICE", pin: ["mount", "--bind"], free: ["umount"] },
+  ])(
+    "a file that is $what is found before anything is done, forwards and back",
+    async ({ code, pin, free, what }) => {
+      const root = await deviceWithOld(`pinned ${what}`);
+      const { files } = decodeManifest(readFileSync(join(world.page, "1.1.0", "manifest.json")));
+      const old = snapshot(root);
+      const { path } = files.find(({ type, path, sha256_hash }) => {
+        const full = join(root, path);
+        return (
+          type !== "directory" &&
+          type !== "symlink" &&
+          path in old &&
+          sha256(readFileSync(full)) !== sha256_hash
+        );
+      })!;
+      const full = join(root, path);
+      const pinned = (): boolean =>
+        spawnSync(pin[0]!, [...pin.slice(1), full, ...(pin[0] === "mount" ? [full] : [])]).status === 0;
+      const freed = (): void => void spawnSync(free[0]!, [...free.slice(1), full]);
+      if (!pinned()) return;
+      try {
+        await expect(updateDevice(root, { version: "1.1.0" })).rejects.toMatchObject({
+          code,
+          facts: { path: full },
+        });
+        expect(snapshot(root)).toEqual(old);
+        await expect(readStatus(root)).resolves.toMatchObject({ unfinished: false, transfer: undefined });
+      } finally {
+        freed();
+      }
+      await updateDevice(root, { version: "1.1.0" });
+      const next = snapshot(root);
+      expect(pinned()).toBe(true);
+      try {
+        await expect(rollBack({ root }, { now: () => new Date() })).rejects.toMatchObject({ code });
+        expect(snapshot(root)).toEqual(next);
+        expect(await readStatus(root)).toMatchObject({ unfinished: false, version: "1.1.0" });
+      } finally {
+        freed();
+      }
+      await rollBack({ root }, { now: () => new Date() });
+      expect(snapshot(root)).toEqual(old);
+    },
+  );
+
   it("goes back only where everything can be moved to", async () => {
     const root = await deviceWithOld("mounted later");
     await updateDevice(root, { version: "1.1.0" });

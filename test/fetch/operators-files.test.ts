@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writ
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
+import { repair } from "../../src/fetch/repair.ts";
 import { rollBack } from "../../src/fetch/rollback.ts";
 import { planOnly, update } from "../../src/fetch/update.ts";
 import { readTrustAnchors } from "../../src/trust/anchor.ts";
@@ -114,6 +115,26 @@ it("puts back on a rollback what stood beside before, and leaves the own file", 
   await update(request("b2"), tools);
   await rollBack({ root }, tools);
   expect(snapshot(root)).toEqual(before);
+});
+
+it("remembers which files are the operator's: a repair or an update that does not say so leaves them, and so does a rollback", async () => {
+  writeFileSync(join(root, "etc/app.conf"), "mine");
+  writeFileSync(join(root, "bin/tool"), "rotten");
+  const before = { "etc/app.conf": "mine", "bin/tool": "tool 1" };
+  await update(request("b2"), tools);
+  writeFileSync(join(root, "bin/tool"), "rotten");
+  const { keep: _, ...silent } = request("b2");
+  const { perFile } = await repair(silent, tools);
+  expect(perFile.filter(({ action }) => action !== "keep").map(({ path }) => path)).toEqual(["bin/tool"]);
+  expect([read("etc/app.conf"), read("bin/tool")]).toEqual(["mine", "tool 2"]);
+  await rollBack({ root }, tools);
+  expect(read("etc/app.conf")).toBe(before["etc/app.conf"]);
+  expect((await update(silent, tools)).operators).toEqual([
+    { path: "etc/app.conf", beside: "etc/app.conf.new" },
+  ]);
+  // Said anew, it counts anew.
+  await repair(request("b2", []), tools);
+  expect(read("etc/app.conf")).toBe("two");
 });
 
 it("plans what it does", async () => {

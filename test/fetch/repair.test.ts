@@ -3,6 +3,7 @@ import {
   chmodSync,
   cpSync,
   existsSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -17,7 +18,8 @@ import { readStatus, rollBack } from "../../src/fetch/rollback.ts";
 import { update } from "../../src/fetch/update.ts";
 import type { UpdateRequest } from "../../src/fetch/update-request.ts";
 import { readTrustAnchors } from "../../src/trust/anchor.ts";
-import { makeWorld, ok, release, run, snapshot, type World } from "../kit/world.ts";
+import { makeReleaseLine } from "../kit/release-line.ts";
+import { makeWorld, noise, ok, release, run, snapshot, type World } from "../kit/world.ts";
 
 const tools = { now: () => new Date() };
 let world: World;
@@ -129,6 +131,32 @@ it("refuses to go to another version", async () => {
   await expect(repair(request(installed(), { version: "1.0.0" }), tools)).rejects.toMatchObject({
     code: "RELEASE_DIFFERS",
   });
+});
+
+it("makes records anew for a tree in which a link is where an older release had a folder", async () => {
+  const line = await makeReleaseLine(["1.0.0", "1.1.0", "1.2.0"], (tree, number) => {
+    mkdirSync(join(tree, "x"), { recursive: true });
+    writeFileSync(join(tree, "x/inside"), noise(30_000, number));
+    if (number !== 2) return;
+    rmSync(join(tree, "x"), { recursive: true });
+    writeFileSync(join(tree, "y"), noise(30_000, 2));
+    symlinkSync("y", join(tree, "x"));
+  });
+  try {
+    const from = [`1.1.0=${line.trees[1]}`];
+    await release({ at: line.at }, line.trees[2]!, "1.2.0", line.at("with-delta"), "--from", ...from);
+    const root = line.at("device");
+    mkdirSync(root);
+    const { anchors } = line;
+    const wanted = { root, source: line.at("with-delta"), anchors, version: "1.2.0", connections: 1 };
+    await update(wanted, tools);
+    rmSync(join(root, ".themis"), { recursive: true });
+    expect(await repair({ ...wanted, rebuildRecords: true }, tools)).toMatchObject({ to: "1.2.0" });
+    expect(snapshot(root)).toEqual(snapshot(line.trees[2]!));
+    expect(await readStatus(root)).toMatchObject({ version: "1.2.0" });
+  } finally {
+    line.remove();
+  }
 });
 
 it("writes through no symlink that stands in the place of a folder", async () => {

@@ -78,4 +78,6 @@ function fillTree(tree: string, number: number): void {
   if (number % 2 === 0) write("flips", "a file\n");
   else write("flips/inside", `${number}\n`);
   symlinkSync(`lib/moved-${number}`, join(tree, "link"));
+  if (number % 2 === 0) symlinkSync("lib", join(tree, "turns"));
+  else write("turns/inside", `${number}\n`);
 }

@@ -64,7 +64,7 @@ export async function carryOut(installation: Installation, entry: JournalEntry):
   try {
     restart = await aroundService(installation, entry, () => runSteps({ ...place, ...entry }, onStep));
   } catch (failure) {
-    if (entry.action === "rollback") throw notFinished(failure, place.root);
+    if (entry.action === "rollback") throw notFinished(failure, installation);
     throw await putBack(installation, entry, failure);
   }
   if (entry.action === "rollback") {
@@ -152,8 +152,9 @@ async function goBackAfter(
   try {
     await goBack(installation, entry, why);
   } catch (error) {
-    if (!(error instanceof ThemisError)) throw error;
-    const { code, kind, area, facts, hint, message } = error;
+    const known = error instanceof StepFailure ? notFinished(error, installation) : error;
+    if (!(known instanceof ThemisError)) throw known;
+    const { code, kind, area, facts, hint, message } = known;
     throw new ThemisError(
       code,
       kind,
@@ -184,15 +185,20 @@ async function aroundService(
   if (!startAnyway && (await service.isRunning()))
     state.updateJournal({ ...written, gate: { ...written.gate, serviceRan: true } });
   const facts = factsOf(place, entry);
-  const { restart } = await restartAround({ service, drainMs, ready, facts, startAnyway, signal }, work);
+  const request = { service, drainMs, ready, facts, startAnyway, signal };
+  // Half a tree is nothing to run.
+  const canRunAfter = (failure: unknown): boolean => !(failure instanceof StepFailure);
+  const { restart } = await restartAround({ ...request, canRunAfter }, work);
   return restart;
 }
 
-function notFinished(failure: unknown, root: string): unknown {
-  const { message, cause } = failure instanceof StepFailure ? failure : new StepFailure(root, failure);
-  return new FetchError("SWITCH_FAILED", `the rollback could not be finished (${message})`, {
+/** A way back that stopped half-way, which the next command goes on with; until then nothing runs on it. */
+function notFinished(failure: unknown, { place, state }: Pick<Installation, "place" | "state">): FetchError {
+  const { message, cause } = failure instanceof StepFailure ? failure : new StepFailure(place.root, failure);
+  const stopped = state.journal()?.gate.serviceRan ? "; the service stays stopped until then" : "";
+  return new FetchError("SWITCH_FAILED", `the way back could not be finished (${message})`, {
     cause,
-    hint: `${remedy(cause)}; themis-fetch rollback goes on with it`,
+    hint: `${remedy(cause)}; themis-fetch rollback goes on with it${stopped}`,
   });
 }
 

@@ -24,7 +24,7 @@ import {
   type RestorePointDocument,
 } from "../../format/record/restore-point.ts";
 import { FetchError } from "../fetch-error.ts";
-import { lookAt } from "../scan.ts";
+import { linksAmong, linksOf, lookAt } from "../scan.ts";
 import type { RestorePointRecord } from "../state.ts";
 
 const DOCUMENT = "restore-point.json";
@@ -46,8 +46,9 @@ export async function makeRestorePoint(
   const folder = await makeRestoreFolder(restore, document.id);
   const entries: EntryRecord[] = [];
   const contents = new Map<string, ContentRecord>();
+  const links = linksAmong(root, linksOf(document.files));
   for (const path of paths) {
-    const entry = lookAt(root, path);
+    const entry = lookAt(root, path, links);
     if (entry.kind !== "file") {
       entries.push(entry);
       continue;

@@ -18,7 +18,7 @@ import { applyPatch } from "../../format/delta/algorithm.ts";
 import type { ContentRecord, EntryRecord } from "../../format/record/restore-point.ts";
 import { FetchError } from "../fetch-error.ts";
 import type { DevicePlace } from "../place.ts";
-import { scanEntry } from "../scan.ts";
+import { isSameEntry, linksAmong, lookAt, scanEntry } from "../scan.ts";
 import { type Content, writeProven } from "../write-proven.ts";
 import { type RestorePoint, storedName } from "./restore-point.ts";
 
@@ -33,6 +33,7 @@ export class SavedContents {
   readonly #contents: readonly ReadonlyMap<string, ContentRecord>[];
   /** What each point saved of a path, by digest. */
   readonly #entries: readonly ReadonlyMap<string, string>[];
+  readonly #links: Map<string, boolean>;
   readonly #installed = new Map<string, EntryRecord>();
   #made = 0;
   /** Installed files that something was rebuilt from. */
@@ -42,6 +43,10 @@ export class SavedContents {
   constructor(place: Pick<DevicePlace, "root" | "staged">, points: readonly RestorePoint[]) {
     this.#place = place;
     this.#points = points;
+    this.#links = linksAmong(
+      place.root,
+      points.flatMap(({ document }) => document.entries.map(({ path }) => path)),
+    );
     this.#entries = points.map(
       ({ document }) => new Map(document.entries.map(({ path, sha256 }) => [path, sha256])),
     );
@@ -91,8 +96,16 @@ export class SavedContents {
     return out;
   }
 
+  /** A switch that failed has not come to most of its paths: they need no way back, and one that cannot be replaced has none. */
+  async isAsSaved(saved: EntryRecord): Promise<boolean> {
+    const { root } = this.#place;
+    const seen = lookAt(root, saved.path, this.#links);
+    if (seen.size !== saved.size || !isSameEntry({ ...seen, sha256: saved.sha256 }, saved)) return false;
+    return seen.kind !== "file" || this.#isInstalled(saved.path, saved.sha256);
+  }
+
   async #isInstalled(path: string, digest: string): Promise<boolean> {
-    const found = this.#installed.get(path) ?? (await scanEntry(this.#place.root, path));
+    const found = this.#installed.get(path) ?? (await scanEntry(this.#place.root, path, this.#links));
     this.#installed.set(path, found);
     return found.kind === "file" && found.sha256 === digest;
   }

@@ -44,6 +44,7 @@ export async function slots(place: DevicePlace): Promise<Strategy> {
       copiedBytes: copiedBytes(change),
       inodes: change.plan.steps.length + change.plan.steps.filter(isMade).length,
       folders: [root, themis, join(root, RELEASES)],
+      replaced: [{ kind: "link", path: CURRENT }],
     }),
     arrange: async ({ plan, found, version, staged, signal }) => {
       await assembleSlot({ place, tree, plan, found, staged, signal });
@@ -115,6 +116,8 @@ async function saveWayBack(
   const entries: EntryRecord[] = [await scanEntry(root, CURRENT)];
   let ownBytes = 0;
   for (const path of new Set([...about.files.map(({ path }) => path), ...found.keys()])) {
+    // Below what is a link by now, too, and a folder in the next release.
+    if (found.get(path)?.kind === "absent") continue;
     // Those that were taken over were proven just now.
     const entry = linked.has(path) ? found.get(path)! : await scanEntry(join(root, current), path);
     if (entry.kind === "absent") continue;

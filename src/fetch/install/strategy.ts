@@ -12,7 +12,7 @@ import type { Plan } from "../plan.ts";
 import type { StagedFile } from "../rebuild.ts";
 import type { DeviceState, RestorePointRecord } from "../state.ts";
 import { inPlace } from "./in-place.ts";
-import type { JournalEntry } from "./journal-entry.ts";
+import type { JournalEntry, SwitchStep } from "./journal-entry.ts";
 import { hasCurrentSlot, slots } from "./slots.ts";
 
 export const STRATEGIES = ["in-place", "slots"] as const;
@@ -44,7 +44,11 @@ export type Needs = {
   readonly inodes: number;
   /** Folders in which a name will change. */
   readonly folders: readonly string[];
+  /** Names that something else takes the place of, below the root, or whose mode changes. */
+  readonly replaced: readonly Replaced[];
 };
+
+export type Replaced = Pick<SwitchStep, "kind" | "path">;
 
 export type Arrangement = Pick<JournalEntry, "steps" | "tree">;
 

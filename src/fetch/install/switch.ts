@@ -15,8 +15,9 @@ import type { EntryRecord } from "../../format/record/restore-point.ts";
 import { FetchError } from "../fetch-error.ts";
 import { checkOneFileSystem } from "../one-file-system.ts";
 import type { DevicePlace } from "../place.ts";
-import { hasRealParents, isSameEntry, scanEntry } from "../scan.ts";
+import { hasRealParents, isBelowFolders, isSameEntry, linksAmong, scanEntry } from "../scan.ts";
 import type { SwitchStep } from "./journal-entry.ts";
+import { checkReplaceable } from "./replaceable.ts";
 
 /** What the owner of a folder needs to put something into it. */
 const OPEN = 0o700;
@@ -66,7 +67,11 @@ export async function runSteps(
     }
   }
   for (const { path, permissions } of closedFolders(files)) {
-    await setMode(join(root, tree, path), permissions).catch(unlessGone);
+    await setMode(join(root, tree, path), permissions)
+      .catch(unlessGone)
+      .catch((error: unknown) => {
+        throw new StepFailure(path, error);
+      });
   }
 }
 
@@ -92,9 +97,14 @@ export async function checkWay(
     { root, themis },
     moved.map(({ path }) => dirname(join(root, path))),
   );
+  await checkReplaceable(root, steps);
   const goes = new Set(steps.filter(({ kind }) => kind.startsWith("remove")).map(({ path }) => path));
+  const links = linksAmong(
+    root,
+    steps.map(({ path }) => path),
+  );
   for (const { kind, path } of steps) {
-    if (!hasRealParents(root, path)) continue;
+    if (!hasRealParents(root, path, links)) continue;
     if ((kind !== "file" && kind !== "link") || !(await isFolder(join(root, path)))) continue;
     const foreign = await firstForeign(root, path, goes);
     if (foreign === undefined) continue;
@@ -167,18 +177,17 @@ function closedFolders(files: readonly EntryRecord[]): EntryRecord[] {
 
 async function runStep({ root, staged, building }: Places, step: SwitchStep): Promise<void> {
   const full = join(root, step.path);
-  const parentsThere = hasRealParents(root, step.path);
   switch (step.kind) {
     case "remove":
-      if (!parentsThere) return;
+      if (!isBelowFolders(root, step.path)) return;
       await unlink(full).catch(unlessGone);
       break;
     case "remove-folder":
-      if (!parentsThere) return;
+      if (!isBelowFolders(root, step.path)) return;
       await rmdir(full).catch(unlessGoneOrUsed);
       break;
     case "remove-any":
-      if (!parentsThere) return;
+      if (!isBelowFolders(root, step.path)) return;
       if (await isFolder(full)) await rmdir(full).catch(unlessGoneOrUsed);
       else await unlink(full).catch(unlessGone);
       break;

@@ -52,6 +52,7 @@ async function stage(place: DevicePlace, points: readonly RestorePoint[]): Promi
   const back: SwitchStep[] = [];
   for (const [index, { at, entry }] of [...overlaid.values()].entries()) {
     const { path, permissions } = entry;
+    if (await contents.isAsSaved(entry)) continue;
     if (entry.kind === "absent") absent.push(path);
     else if (entry.kind === "directory") back.push({ kind: "folder", path, permissions });
     else if (entry.kind === "symlink") back.push({ kind: "link", path, linkTarget: entry.link_target });

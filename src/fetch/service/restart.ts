@@ -2,7 +2,8 @@
  * stop -> work -> start -> ready, with the time from the first to the last.
  *
  * What was not running is not started: an operator may have stopped it on purpose. What was running runs again,
- * whatever becomes of the work: when that fails or is aborted, the release before is back in its place.
+ * whatever becomes of the work: when that fails or is aborted, the release before is back in its place; or it
+ * stays stopped (`canRunAfter`), for who puts that back himself.
  */
 import type { UpdateFacts } from "../command-environment.ts";
 import { FetchError } from "../fetch-error.ts";
@@ -17,6 +18,8 @@ export type RestartRequest = {
   /** When it counts as started; without it, once it was started. */
   readonly ready?: Check | undefined;
   readonly facts: UpdateFacts;
+  /** Whether what the failed work left behind can run; default: always. Otherwise it stays stopped. */
+  readonly canRunAfter?: ((failure: unknown) => boolean) | undefined;
   /** Start it though it does not run now: the way back from a release whose service has ended. */
   readonly startAnyway?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -50,13 +53,15 @@ export async function restartAround<T>(
   let drained = true;
   let stopMs: number;
   let result: T;
+  let isBegun = false;
   try {
     if (isRunning) ({ drained } = await service.stop(drainMs));
     stopMs = passedMs();
     signal?.throwIfAborted();
+    isBegun = true;
     result = await work();
   } catch (error) {
-    await startAgain(service, error);
+    if (!isBegun || (request.canRunAfter?.(error) ?? true)) await startAgain(service, error);
     throw error;
   }
   await service.start();

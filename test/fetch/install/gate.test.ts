@@ -282,6 +282,36 @@ describe.each(STRATEGIES)("%s", (strategy) => {
       }
     });
 
+    it("runs on no half tree: not between a failed switch and its undoing, nor while a rollback is unfinished", async () => {
+      const root = world.device("old");
+      const { service, log, end } = serviceIn(root);
+      const onStep = (index: number): void => {
+        if (index === 1) throw Object.assign(new Error("EIO"), { code: "EIO" });
+      };
+      try {
+        await service.start();
+        const gate = gateOf([passes], { service: { service, drainMs: 10_000 } });
+        await expect(update(requestFor(root, { gate }), { ...tools, onStep })).rejects.toMatchObject({
+          code: "SWITCH_FAILED",
+          message: expect.stringContaining("was undone"),
+        });
+        expect(log()).toEqual(["one", "stop", "one"]);
+        await update(requestFor(root, { gate }), tools);
+        if (strategy === "slots") return;
+        await expect(rollBack({ root }, { ...tools, gate, onStep })).rejects.toMatchObject({
+          code: "SWITCH_FAILED",
+          hint: expect.stringContaining("the service stays stopped until then"),
+        });
+        expect(await service.isRunning()).toBe(false);
+        await rollBack({ root }, { ...tools, gate });
+        expect(await service.isRunning()).toBe(true);
+        expect(log()).toEqual(["one", "stop", "one", "stop", "two", "stop", "one"]);
+        expect(installed(strategy, root)).toEqual(snapshot(world.old));
+      } finally {
+        end();
+      }
+    });
+
     it("that was stopped by a process that was killed is started by the next command", async () => {
       const root = world.device("old");
       const { service, log, end } = serviceIn(root);

@@ -138,6 +138,9 @@ function makeOldTree(tree: string): void {
   writeFileSync(join(tree, "closed/file"), "old\n");
   chmodSync(join(tree, "closed"), 0o555);
   symlinkSync("bin/appd", join(tree, "link"));
+  symlinkSync("bin", join(tree, "link-becomes-folder"));
+  mkdirSync(join(tree, "folder-becomes-link"));
+  writeFileSync(join(tree, "folder-becomes-link/inside"), "in a folder\n");
 }
 
 function makeNewTree(tree: string): void {
@@ -158,4 +161,7 @@ function makeNewTree(tree: string): void {
   writeFileSync(join(tree, "closed/file"), "new\n");
   chmodSync(join(tree, "closed"), 0o555);
   symlinkSync("deep/er/new", join(tree, "link"));
+  mkdirSync(join(tree, "link-becomes-folder"));
+  writeFileSync(join(tree, "link-becomes-folder/inside"), "in a folder\n");
+  symlinkSync("deep", join(tree, "folder-becomes-link"));
 }
