@@ -172,4 +172,7 @@ it("is said by the command, which takes several patterns", async () => {
       "etc/app.conf was changed here; it stays, and the release's version is etc/app.conf.new",
     ),
   ]);
+  // And a command that does not say it knows.
+  await run("themis-fetch", "repair", ...args);
+  expect(read("etc/app.conf")).toBe("mine");
 });

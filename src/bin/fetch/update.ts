@@ -145,7 +145,7 @@ export function withSource(made: Command): Command {
     .option("--ca <file>", "believe these authorities for TLS too, PEM; NODE_EXTRA_CA_CERTS works as well")
     .option(
       "--keep <glob...>",
-      "files that are yours: changed ones stay, the release's come beside them as .new",
+      "files that are yours: changed ones stay, the release's come beside them as .new (default: as last given)",
     )
     .option("--apply-memory <size>", "take whole what needs more to rebuild, such as 96M (default: all)")
     .option("--store <folder>", "targets kept by digest, for other versions, products and roots")

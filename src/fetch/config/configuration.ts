@@ -38,7 +38,8 @@ export type Configuration = {
     readonly limitRate: number | undefined;
     readonly applyMemory: number | undefined;
     readonly caFile: string | undefined;
-    readonly keep: readonly string[];
+    /** undefined for those that the root remembers. */
+    readonly keep?: readonly string[] | undefined;
     readonly restorePoints: Retention;
     /** A folder; undefined is no store. */
     readonly store: string | undefined;
