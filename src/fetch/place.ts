@@ -21,11 +21,21 @@ export type DevicePlace = {
   readonly restore: string;
 };
 
-/** @throws FetchError ROOT_MISSING */
+/** @param folder not empty: that would be the folder that the process stands in @throws FetchError ROOT_MISSING */
 export async function findPlace(folder: string): Promise<DevicePlace> {
+  if (folder === "") {
+    throw new FetchError("ROOT_MISSING", "the root's name is an empty text", {
+      hint: "name the folder that holds the installed tree; a variable may be unset",
+    });
+  }
   const root = resolve(folder);
   const found = await stat(root).catch(() => undefined);
-  if (!found?.isDirectory()) {
+  if (found && !found.isDirectory()) {
+    throw new FetchError("ROOT_MISSING", `${root} is ${found.isFile() ? "a file" : "no folder"}`, {
+      hint: "name the folder that holds the installed tree",
+    });
+  }
+  if (!found) {
     throw new FetchError("ROOT_MISSING", `there is no folder ${root}`, {
       hint: "make it first; an update fills an empty one",
     });
