@@ -10,6 +10,7 @@ import { type Gate, NO_GATE } from "./install/gate.ts";
 import type { Installation } from "./install/install.ts";
 import { type Recovery, recover } from "./install/recover.ts";
 import { takeLock } from "./lock.ts";
+import { demandStanding } from "./own-names.ts";
 
 export type DevicePlace = {
   readonly root: string;
@@ -82,6 +83,8 @@ export async function withDevice<T>(
     );
   }
   if (!found.isDirectory()) throw new FetchError("ROOT_UNWRITABLE", `${place.themis} is not a folder`);
+  for (const folder of [place.transfer, place.staged, place.building, place.restore])
+    demandStanding(folder, "a folder");
   const lock = takeLock(place.themis);
   try {
     const state = openRecords(place.themis, tools.rebuildRecords);
