@@ -2,6 +2,7 @@
  * What both programs share: options that every command takes, errors in our own words, signals, and
  * the way from a parsed command to an exit status.
  */
+import type { EventEmitter } from "node:events";
 import { Command, CommanderError } from "commander";
 import { ThemisError } from "../base/error.ts";
 import { EXIT } from "./exit-status.ts";
@@ -72,6 +73,8 @@ export async function runProgram(program: Command, say: Reporter, argv: readonly
     debug: own.includes("--debug"),
   };
   const shown = prepare(program, say);
+  const behindDashes = Math.max(0, argv.length - own.length - 1);
+  program.hook("preAction", (_, action) => refuseEmptyArguments(action, behindDashes));
   try {
     refuseSecrets(argv);
     await program.parseAsync([...argv], { from: "user" });
@@ -84,6 +87,7 @@ export async function runProgram(program: Command, say: Reporter, argv: readonly
 /** Global options may stand before or behind the command, and every level refuses with our status. */
 function prepare(program: Command, say: Reporter, shown = { text: "" }): { text: string } {
   refuseTwice(program);
+  refuseEmptyOptions(program);
   program.hook("preAction", (_, action) => {
     say.isAction = ACTIONS.has(action.name()) && !action.opts().dryRun;
   });
@@ -129,6 +133,40 @@ function refuseTwice(program: Command): void {
       given.add(option.name());
     });
   }
+}
+
+/** Of these an empty text says something: a release without notes. */
+const MAY_BE_EMPTY = new Set(["--release-notes"]);
+
+/**
+ * `--root "$ROOT"` where nothing set ROOT: an empty name would resolve to the folder that one stands in, and an
+ * update would go there. Before the option's own reading, so that the hint is this one.
+ */
+function refuseEmptyOptions(program: Command): void {
+  for (const option of program.options) {
+    const name = option.long ?? option.flags;
+    if (MAY_BE_EMPTY.has(name)) continue;
+    // It is one, which its types leave out.
+    const events = program as unknown as EventEmitter;
+    events.prependListener(`option:${option.name()}`, (value: unknown) => {
+      if (value === "") throw emptyText(name);
+    });
+  }
+}
+
+/** What stands behind "--" is another program's, and it may want an empty one. */
+function refuseEmptyArguments(action: Command, behindDashes: number): void {
+  const own = action.args.slice(0, action.args.length - behindDashes);
+  const empty = own.indexOf("");
+  if (empty === -1) return;
+  const declared = action.registeredArguments;
+  throw emptyText(`<${(declared[empty] ?? declared.at(-1))?.name()}>`);
+}
+
+function emptyText(name: string): ThemisError {
+  return new ThemisError("USAGE", "usage", `${name} is given an empty text`, {
+    hint: "a variable of the shell may be unset; give a value, or leave it out",
+  });
 }
 
 /** Messages repeat arguments, and logs keep messages: a key among the arguments stops here. */

@@ -2,18 +2,7 @@
 import { ThemisError } from "../base/error.ts";
 import { parseSize } from "../base/units.ts";
 
-const UNITS = ["B", "KiB", "MiB", "GiB", "TiB"];
-
-/** 1536 -> "1.5 KiB" */
-export function size(bytes: number): string {
-  let value = bytes;
-  let unit = 0;
-  while (value >= 1024 && unit < UNITS.length - 1) {
-    value /= 1024;
-    unit++;
-  }
-  return `${unit === 0 ? value : value.toFixed(value < 10 ? 2 : 1)} ${UNITS[unit]}`;
-}
+export { writeSize as size } from "../base/units.ts";
 
 /** @throws ThemisError USAGE */
 export function parseBytes(option: string, text: string): number {

@@ -7,17 +7,19 @@
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { FetchError } from "./fetch-error.ts";
+import { demandStanding } from "./own-names.ts";
 import { recordsFailure, SQLITE, sqliteCode } from "./records-failure.ts";
 
 export const LOCK_FILE = "lock.db";
 
-/** @throws FetchError ALREADY_IN_PROGRESS, NO_SPACE, DISK_FAILED, STATE_UNREADABLE, STATE_CORRUPT */
+/** @throws FetchError ALREADY_IN_PROGRESS, ROOT_UNSAFE, NO_SPACE, DISK_FAILED, STATE_UNREADABLE, STATE_CORRUPT */
 export function takeLock(
   folder: string,
   what = "update of this root",
   file = LOCK_FILE,
 ): { release: () => void } {
   const path = join(folder, file);
+  demandStanding(path, "a file");
   const database = openDatabase(path, what);
   try {
     database.exec("BEGIN EXCLUSIVE");

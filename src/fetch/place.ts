@@ -10,6 +10,7 @@ import { type Gate, NO_GATE } from "./install/gate.ts";
 import type { Installation } from "./install/install.ts";
 import { type Recovery, recover } from "./install/recover.ts";
 import { takeLock } from "./lock.ts";
+import { demandStanding } from "./own-names.ts";
 
 export type DevicePlace = {
   readonly root: string;
@@ -21,11 +22,21 @@ export type DevicePlace = {
   readonly restore: string;
 };
 
-/** @throws FetchError ROOT_MISSING */
+/** @param folder not empty: that would be the folder that the process stands in @throws FetchError ROOT_MISSING */
 export async function findPlace(folder: string): Promise<DevicePlace> {
+  if (folder === "") {
+    throw new FetchError("ROOT_MISSING", "the root's name is an empty text", {
+      hint: "name the folder that holds the installed tree; a variable may be unset",
+    });
+  }
   const root = resolve(folder);
   const found = await stat(root).catch(() => undefined);
-  if (!found?.isDirectory()) {
+  if (found && !found.isDirectory()) {
+    throw new FetchError("ROOT_MISSING", `${root} is ${found.isFile() ? "a file" : "no folder"}`, {
+      hint: "name the folder that holds the installed tree",
+    });
+  }
+  if (!found) {
     throw new FetchError("ROOT_MISSING", `there is no folder ${root}`, {
       hint: "make it first; an update fills an empty one",
     });
@@ -72,6 +83,8 @@ export async function withDevice<T>(
     );
   }
   if (!found.isDirectory()) throw new FetchError("ROOT_UNWRITABLE", `${place.themis} is not a folder`);
+  for (const folder of [place.transfer, place.staged, place.building, place.restore])
+    demandStanding(folder, "a folder");
   const lock = takeLock(place.themis);
   try {
     const state = openRecords(place.themis, tools.rebuildRecords);

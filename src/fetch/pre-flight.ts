@@ -5,8 +5,10 @@
  * suffices does not, while a database runs on it. Each has a code of its own (NO_SPACE, NO_INODES,
  * ROOT_UNWRITABLE, CROSS_DEVICE, CLOCK_WRONG), and nothing is written to find out.
  */
+
 import { access, constants, stat, statfs } from "node:fs/promises";
 import { systemCode } from "../base/error.ts";
+import { writeSize } from "../base/units.ts";
 import type { Manifest } from "../format/manifest/manifest.ts";
 import type { EntryRecord } from "../format/record/restore-point.ts";
 import { FetchError } from "./fetch-error.ts";
@@ -64,7 +66,7 @@ async function checkRoom({ place, manifest, plan, found, strategy }: PreFlightRe
   if (freeBytes < needBytes) {
     throw new FetchError(
       "NO_SPACE",
-      `the update needs ${needBytes} bytes under ${place.root}, ${freeBytes} are free`,
+      `the update needs ${writeSize(needBytes)} under ${place.root}, ${writeSize(freeBytes)} are free`,
       {
         facts: { needBytes, freeBytes, fetched, rebuilt, saved },
         hint: "nothing was changed; free some space and run it again",

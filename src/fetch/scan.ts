@@ -42,7 +42,9 @@ export function lookAt(root: string, path: string, known?: Map<string, boolean>)
     return { ...nothing, kind: "symlink", sha256: sha256(Buffer.from(text)), link_target: text };
   }
   if (stat.isFile()) return { ...nothing, kind: "file", size: stat.size, permissions };
-  throw new FetchError("ROOT_UNSAFE", `${full} is neither a file, a folder nor a symlink`);
+  throw new FetchError("ROOT_UNSAFE", `${full} is neither a file, a folder nor a symlink`, {
+    hint: "remove it or move it away: something of the release belongs there",
+  });
 }
 
 export function isSameEntry(one: EntryRecord, other: EntryRecord): boolean {

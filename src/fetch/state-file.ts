@@ -1,12 +1,13 @@
 /**
  * The file of a device's records: made whole beside its place, opened only when it is as it was written.
  */
-import { renameSync, rmSync, statSync } from "node:fs";
+import { renameSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { syncFolder } from "../base/atomic-file.ts";
 import { systemCode } from "../base/error.ts";
 import { FetchError } from "./fetch-error.ts";
+import { demandStanding, type Standing, whatStands } from "./own-names.ts";
 import { recordsFailure } from "./records-failure.ts";
 import { checkSeal, SEAL_SCHEMA, seal } from "./state-seal.ts";
 
@@ -20,14 +21,18 @@ CREATE TABLE kept_release (id INTEGER PRIMARY KEY CHECK (id = 1), sha256 TEXT NO
 CREATE TABLE transfer (id INTEGER PRIMARY KEY CHECK (id = 1), sha256 TEXT NOT NULL, body TEXT NOT NULL) STRICT;
 `;
 
-/** Absent and out of reach are two things. @throws FetchError STATE_UNREADABLE */
+/** Absent, out of reach and something else are three things. @throws FetchError STATE_UNREADABLE, STATE_CORRUPT */
 export function isThere(path: string): boolean {
+  const found = standing(path);
+  if (found === "nothing" || found === "a file") return found === "a file";
+  throw new FetchError("STATE_CORRUPT", `the device's records cannot be used: ${path} is ${found}`);
+}
+
+function standing(path: string): Standing {
   try {
-    statSync(path);
-    return true;
+    return whatStands(path);
   } catch (cause) {
     const code = systemCode(cause);
-    if (code === "ENOENT") return false;
     throw new FetchError("STATE_UNREADABLE", `the device's records cannot be read: ${path} (${code})`, {
       cause,
       hint: code === "ENOTDIR" ? "a file stands where their folder should" : "run as the user that installed",
@@ -39,7 +44,7 @@ export function isThere(path: string): boolean {
 export function makeRecords(path: string): void {
   const fresh = `${path}.new`;
   guard(() => {
-    for (const left of [fresh, `${fresh}-journal`]) rmSync(left, { force: true });
+    for (const left of [fresh, `${fresh}-journal`]) rmSync(left, { force: true, recursive: true });
     const database = new DatabaseSync(fresh);
     try {
       database.exec(`${SETTINGS} BEGIN; ${SCHEMA} ${SEAL_SCHEMA}`);
@@ -53,9 +58,11 @@ export function makeRecords(path: string): void {
   });
 }
 
-/** @throws FetchError STATE_CORRUPT */
+/** @throws FetchError STATE_CORRUPT, ROOT_UNSAFE */
 export function openProven(path: string, readOnly: boolean): DatabaseSync {
   return guard(() => {
+    // SQLite plays it into the records.
+    demandStanding(`${path}-journal`, "a file");
     const database = new DatabaseSync(path, { readOnly, timeout: 5000 });
     try {
       checkSeal(database);

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { isSameName, nearestName } from "../../src/base/nearest-name.ts";
-import { parseDuration, parseSize, writeDuration } from "../../src/base/units.ts";
+import { parseDuration, parseSize, writeDuration, writeSize } from "../../src/base/units.ts";
 
 it.each([
   ["90s", 90_000],
@@ -21,6 +21,14 @@ it.each(["", "10", "10 m", "m", "30m1h", "1h1h", "1.5h", "-1s", "1H", "1w", "999
     expect(parseDuration(text)).toBeUndefined();
   },
 );
+
+it.each([
+  [1023, "1023 B"],
+  [1536, "1.50 KiB"],
+  [966_367_641_600, "900.0 GiB"],
+])("%i bytes are %s", (bytes, text) => {
+  expect(writeSize(bytes)).toBe(text);
+});
 
 it("reads back the spans that it writes", () => {
   fc.assert(

@@ -76,6 +76,43 @@ describe("words", () => {
     expect(stderr).toContain(said);
   });
 
+  it.each([
+    { named: "--root", words: ["rollback", "--root", ""] },
+    { named: "--root", words: ["status", "--root="] },
+    { named: "--store", words: ["store", "gc", "--store", ""] },
+    { named: "--connections", words: ["check", "--connections", ""] },
+    { named: "--mirror", words: ["check", "--mirror", "page", ""] },
+    { named: "--listen", words: ["supervise", "--listen", "", "--", "true"] },
+    { named: "<old>", words: ["migrate-config", "", "--out", "x"] },
+    {
+      program: "themis-bundle",
+      named: "<tree>",
+      words: ["build", "", "--product", "p", "--version", "1.0.0", "--out", "x"],
+    },
+    { program: "themis-bundle", named: "--expires", words: ["build", "tree", "--expires", ""] },
+    { program: "themis-bundle", named: "<target>", words: ["delta", "apply", "source", "patch", ""] },
+  ] as const)(
+    "refuse an empty text for $named, as an unset variable gives it: $words",
+    async ({ named, words, ...of }) => {
+      const program = "program" in of ? of.program : "themis-fetch";
+      const { status, stdout } = await run(program, "--json", ...words);
+      expect(status).toBe(2);
+      expect(JSON.parse(stdout).error).toMatchObject({
+        code: "USAGE",
+        message: `${named} is given an empty text`,
+        hint: expect.stringContaining("unset"),
+      });
+    },
+  );
+
+  it("may be empty where that says something: a release without notes, and what another program is given", async () => {
+    const notes = ["--version", "1.0.0", "--out", world.at("no-notes"), "--release-notes", ""];
+    await ok("themis-bundle", "build", world.old, "--product", "app", ...notes);
+    const given = ["--root", world.at("nowhere"), "--", "true", ""];
+    const { stderr } = await run("themis-fetch", "supervise", ...given);
+    expect(stderr).toContain("ROOT_MISSING");
+  });
+
   it("take several mirrors at once, and one by one", async () => {
     const device = ["--root", world.device("several-mirrors"), "--trust-anchor", world.anchor];
     const nowhere = ["--source", world.at("nowhere")];

@@ -58,9 +58,12 @@ describe("a source that was mistyped", () => {
   });
 
   it("and one that is empty is not this folder", async () => {
-    const { status, stdout } = await run("themis-fetch", "check", "--source", "", ...device(), "--json");
-    expect(status).toBe(2);
-    expect(JSON.parse(stdout).error).toMatchObject({ code: "SOURCE_INVALID" });
+    const [, root] = device() as [string, string];
+    const anchors = readTrustAnchors(readFileSync(world.anchor));
+    const request = { root, source: "", anchors, version: "", connections: 1 };
+    await expect(update(request, { now: () => new Date() })).rejects.toMatchObject({
+      code: "SOURCE_INVALID",
+    });
   });
 });
 
@@ -84,6 +87,27 @@ it.each([
   } finally {
     process.env = before;
   }
+});
+
+describe("a root", () => {
+  it("whose name is empty is not this folder, for whoever asks", async () => {
+    const anchors = readTrustAnchors(readFileSync(world.anchor));
+    const request = { root: "", source: world.page, anchors, version: "", connections: 1 };
+    await expect(update(request, { now: () => new Date() })).rejects.toMatchObject({
+      code: "ROOT_MISSING",
+      message: "the root's name is an empty text",
+    });
+  });
+
+  it("that is a file is said to be one", async () => {
+    const { status, stdout } = await run("themis-fetch", "status", "--root", world.anchor, "--json");
+    expect(status).toBe(2);
+    expect(JSON.parse(stdout).error).toMatchObject({
+      code: "ROOT_MISSING",
+      message: `${world.anchor} is a file`,
+      hint: "name the folder that holds the installed tree",
+    });
+  });
 });
 
 describe("a folder", () => {

@@ -8,6 +8,7 @@ import { inPlace } from "../../src/fetch/install/in-place.ts";
 import { findPlace } from "../../src/fetch/place.ts";
 import type { Plan } from "../../src/fetch/plan.ts";
 import { preFlight } from "../../src/fetch/pre-flight.ts";
+import { scanEntry } from "../../src/fetch/scan.ts";
 import type { Manifest, Target } from "../../src/format/manifest/manifest.ts";
 
 const isRoot = process.getuid?.() === 0;
@@ -43,12 +44,21 @@ it("passes where there is room, and writes nothing", async () => {
   expect(readdirSync(root, { recursive: true })).toEqual([".themis"]);
 });
 
+it("says of a FIFO in the place of a file that something else belongs there", async () => {
+  spawnSync("mkfifo", [join(root, "tool")]);
+  await expect(scanEntry(root, "tool")).rejects.toMatchObject({
+    code: "ROOT_UNSAFE",
+    hint: "remove it or move it away: something of the release belongs there",
+  });
+});
+
 it("wants twice what is rebuilt", async () => {
   const { bavail, bsize } = statfsSync(root);
   await expect(fly([Math.floor(bavail * bsize * 0.6)])).rejects.toMatchObject({
     code: "NO_SPACE",
     area: "local",
-    facts: { rebuilt: expect.any(Number) },
+    message: expect.stringMatching(/needs [\d.]+ [KMGT]iB under .*, [\d.]+ [KMGT]iB are free$/),
+    facts: { rebuilt: expect.any(Number), needBytes: expect.any(Number), freeBytes: expect.any(Number) },
   });
 });
 

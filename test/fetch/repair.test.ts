@@ -1,11 +1,14 @@
 /** Files and records of the installed release that were changed, lost or damaged come back from its signed manifest. */
+import { execFileSync } from "node:child_process";
 import {
   chmodSync,
   cpSync,
   existsSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
   truncateSync,
@@ -197,6 +200,58 @@ it.each([
   expect(await readStatus(root)).toMatchObject({ version: "1.1.0", files: recorded, restorePoints: [] });
   expect(readFileSync(`${state}.damaged`)).toEqual(damaged);
   expect((await update(request(root), tools)).kind).toBe("nothing-to-do");
+});
+
+it.each(["a folder", "a symlink", "a FIFO"])("makes records anew where %s stands, twice", async (what) => {
+  const root = installed();
+  const state = join(root, ".themis/state.db");
+  for (let times = 0; times < 2; times++) {
+    const elsewhere = world.at(`elsewhere-${devices++}`);
+    renameSync(state, elsewhere);
+    const bytes = readFileSync(elsewhere);
+    if (what === "a folder") {
+      mkdirSync(state);
+      writeFileSync(join(state, "somebody's"), "file");
+    } else if (what === "a symlink") symlinkSync(elsewhere, state);
+    else execFileSync("mkfifo", [state]);
+    await expect(readStatus(root)).rejects.toMatchObject({ code: "STATE_CORRUPT" });
+    await expect(update(request(root), tools)).rejects.toMatchObject({
+      code: "STATE_CORRUPT",
+      message: expect.stringContaining(`${state} is `),
+    });
+    await repair(request(root, { rebuildRecords: true, version: "1.1.0" }), tools);
+    expect(await readStatus(root)).toMatchObject({ version: "1.1.0" });
+    expect(lstatSync(state).isFile()).toBe(true);
+    expect(readFileSync(elsewhere)).toEqual(bytes);
+  }
+});
+
+it.each([
+  ["lock.db", "a FIFO"],
+  ["lock.db", "a folder"],
+  ["lock.db", "a symlink"],
+  ["state.db-journal", "a symlink"],
+  ...["restore", "transfer", "staged", "building"].flatMap((name) => [
+    [name, "a file"] as const,
+    [name, "a symlink"] as const,
+  ]),
+] as const)("%s that is %s is refused, and nothing is written through it", async (name, what) => {
+  const root = installed();
+  const path = join(root, ".themis", name);
+  const elsewhere = world.at(`elsewhere-${devices++}`);
+  mkdirSync(elsewhere);
+  rmSync(path, { recursive: true, force: true });
+  if (what === "a FIFO") execFileSync("mkfifo", [path]);
+  else if (what === "a folder") mkdirSync(path);
+  else if (what === "a file") writeFileSync(path, "");
+  else symlinkSync(elsewhere, path);
+  await expect(rollBack({ root }, tools)).rejects.toMatchObject({
+    code: "ROOT_UNSAFE",
+    message: expect.stringContaining(`${path} is `),
+    hint: expect.stringContaining("move it away"),
+  });
+  expect(readdirSync(elsewhere)).toEqual([]);
+  expect(snapshot(root)).toEqual(snapshot(world.new));
 });
 
 it("records again what is installed where .themis was deleted", async () => {

@@ -16,6 +16,7 @@ export function storeCommand({ say }: Tools): Command {
         const report = await collectGarbage(folder, new Date());
         for (const root of report.forgotten)
           say.note(`nothing is installed in ${root} any more; it is forgotten`);
+        sayForeign(say, report.foreign);
         say.result(
           { schema: "themis-fetch/store-gc/1", ...report },
           `${report.removed} objects removed (${size(report.removedBytes)}), ${report.kept} kept for ${report.roots} roots`,
@@ -31,11 +32,12 @@ export function storeCommand({ say }: Tools): Command {
       .option("--repair", "set aside what is not right, so that it is fetched again")
       .action(async ({ store: folder, repair = false }: { store: string; repair?: boolean }) => {
         const report = await checkStore(folder, repair);
-        const { objects, bytes, faults } = report;
+        const { objects, bytes, faults, foreign } = report;
+        sayForeign(say, foreign);
         for (const { path, why } of faults) say.warn(`${path}: ${why}${repair ? "; it was set aside" : ""}`);
         if (faults.length > 0 && !repair) {
           throw new FetchError("STORE_DAMAGED", `${faults.length} of ${objects} objects are not right`, {
-            facts: { objects, bytes, faults },
+            facts: { objects, bytes, faults, foreign },
             hint: "--repair sets them aside; nothing wrong is ever installed from a store",
           });
         }
@@ -46,4 +48,12 @@ export function storeCommand({ say }: Tools): Command {
       }),
   );
   return store;
+}
+
+/** One by name, and how many: who keeps a whole tree there knows what it is. */
+function sayForeign(say: Tools["say"], foreign: readonly string[]): void {
+  const [first] = foreign;
+  if (first === undefined) return;
+  const more = foreign.length > 1 ? ` and ${foreign.length - 1} more` : "";
+  say.warn(`${first}${more}: no object of the store; left alone`);
 }

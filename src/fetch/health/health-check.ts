@@ -9,10 +9,12 @@
  * never answers, is a failed check and not a hanging update. `preFlight` is exact about the disk once the plan
  * is known; here it is asked with what the bundle says.
  */
+
 import { statfs } from "node:fs/promises";
 import { availableMemory } from "../../base/available-memory.ts";
 import { runCommand } from "../../base/command.ts";
 import { oneLine } from "../../base/one-line.ts";
+import { writeSize } from "../../base/units.ts";
 import { isInRange } from "../../base/version-range.ts";
 import { plainEnvironment } from "../command-environment.ts";
 import { FetchError } from "../fetch-error.ts";
@@ -106,10 +108,10 @@ export class HealthCheck {
     const needBytes = SPARE_FACTOR * bundleBytes;
     return {
       name: "disk",
-      expected: `${needBytes} bytes free under ${root}`,
+      expected: `${writeSize(needBytes)} free under ${root}`,
       ask: async () => {
         const { bavail, bsize } = await statfs(root);
-        return { passed: bavail * bsize >= needBytes, found: `${bavail * bsize} bytes` };
+        return { passed: bavail * bsize >= needBytes, found: writeSize(bavail * bsize) };
       },
     };
   }
@@ -118,10 +120,10 @@ export class HealthCheck {
     const { memoryBytes = 0 } = this.#options;
     return {
       name: "memory",
-      expected: `${memoryBytes} bytes available`,
+      expected: `${writeSize(memoryBytes)} available`,
       ask: async () => {
         const available = await availableMemory();
-        return { passed: available >= memoryBytes, found: `${available} bytes` };
+        return { passed: available >= memoryBytes, found: writeSize(available) };
       },
     };
   }

@@ -7,11 +7,13 @@
  * nothing is held twice. Before the release is proven nothing is written; killed anywhere, the same command
  * goes on from the proven pieces; the same release gives the same bytes.
  */
+
 import { open, rename, stat, statfs } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { checkOutput, isSameFile, syncFolder } from "../../base/atomic-file.ts";
 import { sha256OfFile } from "../../base/digest.ts";
 import { ThemisError } from "../../base/error.ts";
+import { writeSize } from "../../base/units.ts";
 import type { Crl } from "../../format/cms/crl.ts";
 import { type ArchiveLayout, layOutArchive, type Member } from "../../format/pack/archive-index.ts";
 import { BLOCK_BYTES, END_OF_ARCHIVE, encodeMemberHeader, memberPadding } from "../../format/pack/ustar.ts";
@@ -143,10 +145,14 @@ async function checkRoom(output: string, { totalBytes }: ArchiveLayout): Promise
   const needBytes = totalBytes - (part?.blocks ?? 0) * 512;
   const freeBytes = bavail * bsize;
   if (needBytes <= freeBytes) return;
-  throw new FetchError("NO_SPACE", `${output} needs ${needBytes} bytes, ${freeBytes} are free`, {
-    facts: { needBytes, freeBytes },
-    hint: "nothing was fetched; free some space, or name an output on another disk",
-  });
+  throw new FetchError(
+    "NO_SPACE",
+    `${output} needs ${writeSize(needBytes)}, ${writeSize(freeBytes)} are free`,
+    {
+      facts: { needBytes, freeBytes },
+      hint: "nothing was fetched; free some space, or name an output on another disk",
+    },
+  );
 }
 
 /** The archive of another release may have begun to grow here: what is right of it is found by its digests. */

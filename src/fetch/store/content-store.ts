@@ -11,7 +11,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { lstatSync } from "node:fs";
-import { lstat, mkdir, rename, rm } from "node:fs/promises";
+import { lstat, mkdir, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { syncFolder, writeFileAtomically } from "../../base/atomic-file.ts";
 import { sha256 } from "../../base/digest.ts";
@@ -20,7 +20,8 @@ import { FileSharer } from "../../base/share-file.ts";
 import { FetchError } from "../fetch-error.ts";
 import { OBJECT_MODE, objectPath } from "./store-object.ts";
 
-const FOLDERS = ["sha256", "roots", "tmp"] as const;
+/** `roots` first: it is the mark by which a store is known again, after a kill in the middle of this too. */
+const FOLDERS = ["roots", "sha256", "tmp"] as const;
 
 export class ContentStore {
   readonly folder: string;
@@ -45,6 +46,7 @@ export class ContentStore {
   async use(root: string): Promise<void> {
     try {
       await mkdir(this.folder, { recursive: true });
+      await demandOurs(this.folder);
       for (const name of FOLDERS) {
         const folder = join(this.folder, name);
         await mkdir(folder).catch(unlessThere);
@@ -80,6 +82,27 @@ export class ContentStore {
       await rm(part, { force: true });
     }
   }
+}
+
+/**
+ * A slip of the hand names somebody's folder, and gc removes: what is there and is not empty has to have the mark.
+ *
+ * @returns whether it is a store already @throws FetchError STORE_UNUSABLE; the system's errors
+ */
+export async function demandOurs(store: string): Promise<boolean> {
+  const names = await readdir(store).catch((error: unknown): string[] => {
+    if (systemCode(error) === "ENOENT") return [];
+    throw error;
+  });
+  if (names.length === 0) return false;
+  for (const name of ["roots", "sha256"]) {
+    const found = names.includes(name) ? await lstat(join(store, name)) : undefined;
+    if (found && !found.isDirectory()) throw unusable(join(store, name), "is no folder");
+  }
+  if (names.includes("roots")) return true;
+  throw new FetchError("STORE_UNUSABLE", `${store} is not empty and is no store: it has no folder "roots"`, {
+    hint: "name an empty folder, or one that updates were given by --store; nothing was changed",
+  });
 }
 
 function unusable(path: string, why: string, cause?: unknown): FetchError {

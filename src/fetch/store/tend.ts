@@ -1,4 +1,5 @@
 /** What keeps a store small and right: gc removes what no root refers to, fsck proves every object. One at a time. */
+import type { Stats } from "node:fs";
 import { lstat, mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { sha256OfFile } from "../../base/digest.ts";
@@ -7,6 +8,7 @@ import { RESERVED_FOLDER } from "../../base/relative-path.ts";
 import { FetchError } from "../fetch-error.ts";
 import { takeLock } from "../lock.ts";
 import { DeviceState } from "../state.ts";
+import { demandOurs } from "./content-store.ts";
 import { setAside } from "./store-object.ts";
 
 export type GcReport = {
@@ -16,6 +18,8 @@ export type GcReport = {
   readonly kept: number;
   readonly removed: number;
   readonly removedBytes: number;
+  /** Paths below the store of what is no object and was left alone. */
+  readonly foreign: readonly string[];
 };
 
 export type FsckReport = {
@@ -23,6 +27,8 @@ export type FsckReport = {
   readonly bytes: number;
   /** Paths below the store, and why. */
   readonly faults: readonly { readonly path: string; readonly why: string }[];
+  /** Paths below the store of what is no object and was left alone. */
+  readonly foreign: readonly string[];
   readonly repaired: boolean;
 };
 
@@ -40,7 +46,8 @@ export async function collectGarbage(folder: string, now: Date): Promise<GcRepor
   return withStore(folder, "gc or fsck of this store", async (store) => {
     const { roots, forgotten, digests } = await referred(store);
     let [kept, removed, removedBytes] = [0, 0, 0];
-    for await (const { path, digest, size } of objects(store)) {
+    const foreign: string[] = [];
+    for await (const { path, digest, size } of objects(store, foreign)) {
       if (digests.has(digest)) kept++;
       else {
         await rm(path, { force: true });
@@ -48,14 +55,19 @@ export async function collectGarbage(folder: string, now: Date): Promise<GcRepor
         removedBytes += size;
       }
     }
-    for (const name of await namesIn(join(store, "aside")))
-      await rm(join(store, "aside", name), { force: true });
-    for (const name of await namesIn(join(store, "tmp"))) {
-      const path = join(store, "tmp", name);
-      const found = await lstat(path).catch(unlessMissing);
-      if (found && now.getTime() - found.mtimeMs > TMP_AGE_MS) await rm(path, { force: true });
+    for (const folder of ["aside", "tmp"]) {
+      const isOld = ({ mtimeMs }: Stats): boolean =>
+        folder === "aside" || now.getTime() - mtimeMs > TMP_AGE_MS;
+      for (const name of await namesIn(join(store, folder))) {
+        const path = join(store, folder, name);
+        const found = await lstat(path).catch(unlessMissing);
+        if (!found) continue;
+        // What was set aside is a file or a symlink in the place of one; both have a digest for a name.
+        if (!PART.test(name) || found.isDirectory()) foreign.push(`${folder}/${name}`);
+        else if (isOld(found)) await rm(path, { force: true });
+      }
     }
-    return { roots, forgotten, kept, removed, removedBytes };
+    return { roots, forgotten, kept, removed, removedBytes, foreign };
   });
 }
 
@@ -64,7 +76,8 @@ export async function checkStore(folder: string, repair: boolean): Promise<FsckR
   return withStore(folder, "gc or fsck of this store", async (store) => {
     const faults: { path: string; why: string }[] = [];
     let [count, bytes] = [0, 0];
-    for await (const { path, name, digest, size, mode } of objects(store)) {
+    const foreign: string[] = [];
+    for await (const { path, name, digest, size, mode } of objects(store, foreign)) {
       count++;
       bytes += size;
       const why = await whyWrong(path, digest, mode);
@@ -72,13 +85,11 @@ export async function checkStore(folder: string, repair: boolean): Promise<FsckR
       faults.push({ path: name, why });
       if (repair) await setAside(store, path);
     }
-    return { objects: count, bytes, faults, repaired: repair && faults.length > 0 };
+    return { objects: count, bytes, faults, foreign, repaired: repair && faults.length > 0 };
   });
 }
 
-async function whyWrong(path: string, digest: string, mode: number | undefined): Promise<string> {
-  if (mode === undefined) return "it is no file";
-  if (!DIGEST.test(digest)) return "its name is no digest";
+async function whyWrong(path: string, digest: string, mode: number): Promise<string> {
   const found = await sha256OfFile(path).catch((error: unknown) => {
     if (systemCode(error) === undefined) throw error;
     return systemCode(error) === "ENOENT" ? digest : `nothing that can be read (${systemCode(error)})`;
@@ -90,14 +101,28 @@ async function whyWrong(path: string, digest: string, mode: number | undefined):
 
 const DIGEST = /^[0-9a-f]{64}$/;
 
-async function* objects(store: string) {
+/** What grows in `tmp`, and what lies in `aside`: a digest, and what makes the name one of its own. */
+const PART = /^[0-9a-f]{64}\.[0-9a-f]{12}$/;
+
+/** Regular files that are named as objects are. @param foreign gets the paths of everything else; it is nobody's to remove */
+async function* objects(store: string, foreign: string[]) {
   for (const prefix of await namesIn(join(store, "sha256"))) {
+    const folder = await lstat(join(store, "sha256", prefix)).catch(unlessMissing);
+    if (!folder) continue;
+    if (!folder.isDirectory() || !/^[0-9a-f]{2}$/.test(prefix)) {
+      foreign.push(`sha256/${prefix}`);
+      continue;
+    }
     for (const rest of await namesIn(join(store, "sha256", prefix))) {
-      const path = join(store, "sha256", prefix, rest);
+      const [path, name, digest] = [
+        join(store, "sha256", prefix, rest),
+        `sha256/${prefix}/${rest}`,
+        prefix + rest,
+      ];
       const found = await lstat(path).catch(unlessMissing);
       if (!found) continue;
-      const mode = found.isFile() ? found.mode & 0o777 : undefined;
-      yield { path, name: `sha256/${prefix}/${rest}`, digest: prefix + rest, size: found.size, mode };
+      if (!found.isFile() || !DIGEST.test(digest)) foreign.push(name);
+      else yield { path, name, digest, size: found.size, mode: found.mode & 0o777 };
     }
   }
 }
@@ -109,9 +134,9 @@ async function referred(store: string) {
   let roots = 0;
   for (const name of await namesIn(join(store, "roots"))) {
     const path = join(store, "roots", name);
-    // Somebody's large file is no registration.
-    const { size } = await lstat(path);
-    if (!DIGEST.test(name) || size > MAX_ROOT_BYTES) continue;
+    // Somebody's large file is no registration, and a FIFO would be waited for.
+    const found = await lstat(path).catch(unlessMissing);
+    if (!DIGEST.test(name) || !found?.isFile() || found.size > MAX_ROOT_BYTES) continue;
     const root = (await readFile(path, "utf8")).trimEnd();
     const state = DeviceState.read(join(root, RESERVED_FOLDER));
     if (!state) {
@@ -131,13 +156,12 @@ async function referred(store: string) {
 
 async function withStore<T>(folder: string, what: string, work: (store: string) => Promise<T>): Promise<T> {
   const store = resolve(folder);
-  const found = await lstat(join(store, "sha256")).catch(unlessMissing);
-  if (!found?.isDirectory()) {
-    throw new FetchError("STORE_UNUSABLE", `${store} is no store`, {
-      hint: "name the folder that updates were given by --store",
-    });
-  }
   try {
+    if (!(await demandOurs(store))) {
+      throw new FetchError("STORE_UNUSABLE", `${store} is no store`, {
+        hint: "name the folder that updates were given by --store",
+      });
+    }
     await mkdir(join(store, "tmp"), { recursive: true });
     const lock = takeLock(store, what);
     try {

@@ -6,6 +6,7 @@
  */
 import type { ErrorObject, ValidateFunction } from "ajv";
 import { isSameName, nearestName } from "../../base/nearest-name.ts";
+import { DURATION_PATTERN } from "../../base/units.ts";
 import { compileConfig } from "./compile-config.ts";
 import { invalidConfig, type Problem } from "./config-error.ts";
 import { keyOf, pointerTo, quoted, shownName } from "./json-pointer.ts";
@@ -84,10 +85,18 @@ function problemOf(error: ErrorObject, placeOf: PlaceOf): Problem {
       const found = shown(error.data, key, keyword);
       const message = `${key || "the file"} takes ${expected}, not ${found}`;
       const hint =
-        parentSchema.type === "string" && isPlain(error.data) && 'put a text in quotes, as in version: "1.5"';
+        parentSchema.type === "string" &&
+        isPlain(error.data) &&
+        hintForText(parentSchema.pattern, error.data);
       return { at, key, message, expected, found, ...(hint && { hint }) };
     }
   }
+}
+
+/** A number where a text belongs: of a span of time it lacks the unit, else the quotes. */
+function hintForText(pattern: unknown, found: unknown): string {
+  const lacksUnit = pattern === DURATION_PATTERN && Number.isInteger(found);
+  return lacksUnit ? `say the unit too, as in ${found}s` : 'put a text in quotes, as in version: "1.5"';
 }
 
 function unknownKey({ params, instancePath, parentSchema }: ErrorObject, placeOf: PlaceOf): Problem {

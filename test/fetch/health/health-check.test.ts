@@ -1,8 +1,10 @@
 /** Whether a device is fit, and that the answer comes in time, whatever hangs. */
+
 import { mkdtempSync, readFileSync, rmSync, statfsSync } from "node:fs";
 import { tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { writeSize } from "../../../src/base/units.ts";
 import { findVersion, parseRequirement } from "../../../src/fetch/health/dependency.ts";
 import {
   type Dependency,
@@ -45,7 +47,7 @@ it("wants twice the bundle on the disk", async () => {
   await expect(health({ bundleBytes }).verify()).rejects.toMatchObject({
     code: "HEALTH_CHECK_FAILED",
     area: "local",
-    message: expect.stringContaining(`disk: expected ${2 * bundleBytes} bytes free under ${root}`),
+    message: expect.stringContaining(`disk: expected ${writeSize(2 * bundleBytes)} free under ${root}`),
     facts: { passed: false },
   });
 });

@@ -11,7 +11,7 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { sha256 } from "../../../src/base/digest.ts";
 import { makeSmallWorld, type SmallWorld } from "../../kit/small-world.ts";
@@ -207,23 +207,62 @@ describe("fsck", () => {
     const object = objectOf(join(world.old, "same.dat"));
     if (process.getuid?.() !== 0) chmodSync(object, 0o644);
     writeFileSync(object, Buffer.alloc(1000));
-    mkdirSync(join(store, "sha256/zz"));
-    writeFileSync(join(store, "sha256/zz/stranger"), "what is this");
     const { status, stdout } = await fsck();
     expect(status).toBe(6);
     expect(JSON.parse(stdout).error).toMatchObject({
       code: "STORE_DAMAGED",
-      facts: { faults: { length: 2 } },
+      facts: { faults: { length: 1 } },
     });
     expect((await fsck("--repair")).status).toBe(0);
     expect((await fsck()).status).toBe(0);
-    expect(readdirSync(join(store, "aside"))).toHaveLength(2);
+    expect(readdirSync(join(store, "aside"))).toHaveLength(1);
     await gc();
     expect(readdirSync(join(store, "aside"))).toEqual([]);
+  });
+
+  it("and gc leave alone and name what is no object, wherever somebody put it", async () => {
+    await update(emptyRoot("one"), world.oldBundle);
+    const strange = ["sha256/zz/stranger", "sha256/ab/short", "sha256/ab/folder/file", "sha256/file"];
+    strange.push(`sha256/ab/${"c".repeat(62)}/in-a-folder-of-its-name`, "aside/stranger", "tmp/folder/file");
+    for (const path of strange) {
+      mkdirSync(dirname(join(store, path)), { recursive: true });
+      writeFileSync(join(store, path), "what is this");
+    }
+    symlinkSync(world.anchor, join(store, `sha256/ab/${"d".repeat(62)}`));
+    mkdirSync(join(store, "roots", "e".repeat(64)));
+    const named = ["sha256/zz", "sha256/ab/short", "sha256/ab/folder", "sha256/file"];
+    named.push(`sha256/ab/${"c".repeat(62)}`, `sha256/ab/${"d".repeat(62)}`);
+    const report = await ok("themis-fetch", "store", "fsck", "--store", store, "--repair");
+    expect((report.foreign as string[]).sort()).toEqual([...named].sort());
+    expect(((await gc()).foreign as string[]).sort()).toEqual(
+      [...named, "aside/stranger", "tmp/folder"].sort(),
+    );
+    for (const path of strange) expect(readFileSync(join(store, path), "utf8")).toBe("what is this");
+    expect(existsSync(world.anchor)).toBe(true);
   });
 });
 
 describe("a store that cannot be used", () => {
+  it.each(["gc", "fsck", "update"])(
+    "because the folder is somebody's is left as it is by %s",
+    async (which) => {
+      mkdirSync(join(store, "sha256/ab"), { recursive: true });
+      writeFileSync(join(store, "sha256/ab", "c".repeat(62)), "somebody's");
+      const before = snapshot(store);
+      const words =
+        which === "update" ? ["update", ...device(emptyRoot("one"), world.oldBundle)] : ["store", which];
+      if (which !== "update") words.push("--store", store);
+      const { status, stdout } = await run("themis-fetch", ...words, "--json");
+      expect(status).toBe(6);
+      expect(JSON.parse(stdout).error).toMatchObject({
+        code: "STORE_UNUSABLE",
+        message: `${store} is not empty and is no store: it has no folder "roots"`,
+        hint: expect.stringContaining("empty folder"),
+      });
+      expect(snapshot(store)).toEqual(before);
+    },
+  );
+
   it.each([
     { why: "is a file", make: () => writeFileSync(store, "a file") },
     {

@@ -87,7 +87,7 @@ describe("names line, column, what was expected, what was found, what was meant"
       13,
       { expected: expect.stringContaining("10m"), found: '"6 hours"' },
     ],
-    ["checker:\n  interval: 3600\n", 2, 13, { found: "3600" }],
+    ["checker:\n  interval: 3600\n", 2, 13, { found: "3600", hint: "say the unit too, as in 3600s" }],
     ["checker:\n  interval:\n", 2, 3, { found: "nothing" }],
     ["checker:\n", 1, 1, { found: "nothing" }],
     ["checker: [a]\n", 1, 10, { found: "a list" }],
