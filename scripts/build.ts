@@ -11,8 +11,8 @@
 import { chmodSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { type BuildOptions, build, type Plugin } from "esbuild";
-import { buildKernels } from "./kernel.ts";
 import { compiledSchemas } from "./compiled-schemas.ts";
+import { buildKernels } from "./kernel.ts";
 
 /** What most commands need. A chunk is what the same commands reach; so all are made to reach these. */
 const COMMON = [

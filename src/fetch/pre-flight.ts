@@ -107,7 +107,10 @@ async function checkRights({ place, plan, found, strategy }: PreFlightRequest): 
       if (code === "ENOENT" || code === "ENOTDIR") continue;
       // A folder of mode 0555 is opened for the switch by whoever owns it.
       if (code === "EACCES" && (await isOurs(folder))) continue;
-      throw new FetchError("ROOT_UNWRITABLE", `nothing can be written in ${folder} (${code})`, { cause });
+      throw new FetchError("ROOT_UNWRITABLE", `nothing can be written in ${folder} (${code})`, {
+        cause,
+        hint: "nothing was changed; give the right to write there, or run it as the owner of the folder",
+      });
     }
   }
 }

@@ -4,6 +4,7 @@ import { FetchError } from "./fetch-error.ts";
 import { tidy } from "./install/close-entry.ts";
 import { journalGate, NO_GATE } from "./install/gate.ts";
 import { goBack, type Installation, install } from "./install/install.ts";
+import type { JournalEntry } from "./install/journal-entry.ts";
 import type { Recovery } from "./install/recover.ts";
 import type { StrategyName } from "./install/strategy.ts";
 import { stageWayBack } from "./install/way-back.ts";
@@ -99,6 +100,8 @@ export type Status = {
   readonly version: string;
   readonly sequence: number;
   readonly files: number;
+  /** What is in place: another release while that waits to be confirmed. undefined in the middle of a switch. */
+  readonly runs: Pick<Status, "product" | "version" | "sequence" | "files"> | undefined;
   /** undefined as long as nothing is installed. */
   readonly strategy: StrategyName | undefined;
   /** A switch was cut; the next update or rollback finishes or undoes it. */
@@ -123,6 +126,7 @@ export async function readStatus(root: string): Promise<Status> {
       version: "",
       sequence: 0,
       files: 0,
+      runs: { product: "", version: "", sequence: 0, files: 0 },
       strategy: undefined,
       unfinished: false,
       deployment: IDLE,
@@ -135,12 +139,14 @@ export async function readStatus(root: string): Promise<Status> {
     const { product, version, sequence } = state.installed();
     const transfer = state.transfer();
     const journal = state.journal();
+    const files = state.files().length;
     const untilMs = journal?.gate.untilMs ?? 0;
     return {
       product,
       version,
       sequence,
-      files: state.files().length,
+      files,
+      runs: journal ? judged(state, journal) : { product, version, sequence, files },
       strategy: state.strategy(),
       unfinished: journal !== undefined,
       deployment: state.deployment(),
@@ -156,4 +162,11 @@ export async function readStatus(root: string): Promise<Status> {
   } finally {
     state.close();
   }
+}
+
+/** Every step of it was done, and it does not count yet. */
+function judged(state: DeviceState, { release, files }: JournalEntry): Status["runs"] {
+  if (state.deployment().state !== "verifying") return undefined;
+  const { product, version, sequence } = release;
+  return { product, version, sequence, files: files.length };
 }

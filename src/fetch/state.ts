@@ -189,6 +189,11 @@ export class DeviceState {
     this.#transaction(() => this.#move({ ...this.deployment(), state, why }));
   }
 
+  /** Of what has ended already. */
+  explain(why: string): void {
+    this.#transaction(() => this.#setFact("deployment", { ...this.deployment(), why }));
+  }
+
   journal(): JournalEntry | undefined {
     const row = this.#one("SELECT body FROM journal WHERE id = 1");
     if (!row) return undefined;

@@ -89,6 +89,7 @@ async function runFrom(
   return withDevice(place, deviceTools, async (installation, recovery) => {
     const { state } = installation;
     refuseUnconfirmed(recovery);
+    if (until === "update") refuseTakenBack(recovery, release);
     const trusted = trustedFor(request, state);
     checkFreshness(release.manifest, { now: tools.now(), trusted, version: request.version });
     checkOnly(request, release);
@@ -170,6 +171,19 @@ function refuseUnconfirmed({ outcome, entry }: Recovery): void {
       hint: "themis-fetch confirm keeps it, themis-fetch rollback goes back",
       facts: { version: entry.toVersion },
     },
+  );
+}
+
+/** What this very command took back since nobody had confirmed it is not installed by it. @throws FetchError RELEASE_HELD_BACK */
+function refuseTakenBack({ outcome, entry }: Recovery, { manifestSha256 }: Discovered): void {
+  if (outcome !== "undone" || !entry || entry.gate.untilMs === 0) return;
+  if (entry.release.manifest_sha256 !== manifestSha256) return;
+  const { fromVersion, toVersion: version, gate } = entry;
+  const until = new Date(gate.untilMs).toISOString();
+  throw new FetchError(
+    "RELEASE_HELD_BACK",
+    `${version} was not confirmed until ${until} and was taken back just now: ${fromVersion || "the state before"} is there again`,
+    { hint: `themis-fetch update installs ${version} again`, facts: { version } },
   );
 }
 

@@ -1,5 +1,6 @@
 /** What themis.yml says about a switch, by the commands: service, checks, confirmation, hooks, who is told. */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { receiver } from "../kit/receiver.ts";
 import { makeSmallWorld, type SmallWorld } from "../kit/small-world.ts";
@@ -47,7 +48,7 @@ describe.each(STRATEGIES)("%s", (strategy) => {
     });
     expect(installed(strategy, root)).toEqual(snapshot(world.old));
     const said = await run("themis-fetch", "status", "--root", root);
-    expect(said.stdout).toContain("ended as rolled-back");
+    expect(said.stdout).toMatch(/ended as rolled-back: (?!rolled back)/);
     expect((await run("themis-fetch", "history", "--root", root)).stdout).toMatch(/ who [\s\S]*rolled back/);
   });
 
@@ -56,14 +57,39 @@ describe.each(STRATEGIES)("%s", (strategy) => {
     const config = configured(root, "  confirm:\n    by: operator\n    within: 1h\n");
     const { status, stdout } = await run("themis-fetch", "update", ...config);
     expect(status).toBe(0);
-    expect(stdout).toContain("themis-fetch confirm keeps it");
-    expect((await run("themis-fetch", "status", "--root", root)).stdout).toContain(
-      "for themis-fetch confirm",
+    expect(stdout).toMatch(
+      /themis-fetch confirm keeps it until .*; after that the next command .*watch, takes it back/,
     );
+    const waits = await run("themis-fetch", "status", "--root", root);
+    expect(waits.stdout).toMatch(/^app 1\.1\.0 \(sequence \d+, not confirmed\)/);
+    expect(waits.stdout).toContain("for themis-fetch confirm; after that the next command");
     expect((await run("themis-fetch", "update", ...config)).status).toBe(6);
     expect((await run("themis-fetch", "confirm", "--root", root)).stdout).toContain("1.1.0 is confirmed");
     expect((await run("themis-fetch", "confirm", "--root", root)).status).toBe(2);
     expect(installed(strategy, root)).toEqual(snapshot(world.new));
+  });
+
+  it("one whose time is over is said to be taken back by the next command, and is", async () => {
+    const root = world.device("old");
+    const config = configured(root, "  confirm:\n    by: operator\n    within: 1s\n");
+    const { confirmUntil } = await ok("themis-fetch", "update", ...config);
+    while (Date.now() <= Date.parse(String(confirmUntil))) await setTimeout(100);
+    expect(await ok("themis-fetch", "status", "--root", root)).toMatchObject({
+      version: "1.0.0",
+      runs: { version: "1.1.0" },
+      confirmUntil,
+      confirmIsOver: true,
+    });
+    expect((await run("themis-fetch", "status", "--root", root)).stdout).toContain(
+      `1.1.0 was to be confirmed until ${confirmUntil}; the next command that changes something, or watch, goes back to 1.0.0`,
+    );
+    const { status, stdout } = await run("themis-fetch", "update", ...config, "--json");
+    expect(status).toBe(1);
+    expect(JSON.parse(stdout).error).toMatchObject({ code: "RELEASE_HELD_BACK" });
+    expect(installed(strategy, root)).toEqual(snapshot(world.old));
+    expect((await run("themis-fetch", "status", "--root", root)).stdout).toMatch(
+      /^app 1\.0\.0 \(sequence \d+\)/,
+    );
   });
 
   it("hooks hear, a webhook is told, and its secret is nowhere", async () => {

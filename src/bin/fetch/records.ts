@@ -9,26 +9,34 @@ export function statusCommand({ say }: Tools): Command {
   return rooted("status", "say what is installed").action(async (options: SettingOptions) => {
     const root = await settledRoot(options, say);
     const { history, restorePoints, ...now } = await readStatus(root);
+    const { product, version, sequence, files } = now.runs ?? now;
+    const isOver = now.confirmUntil !== "" && Date.parse(now.confirmUntil) <= Date.now();
     const text =
-      now.version === ""
+      version === ""
         ? `nothing of ours is installed in ${root}`
-        : `${now.product} ${now.version} (sequence ${now.sequence}), ${now.files} entries, ${restorePoints.length} restore points`;
+        : `${product} ${version} (sequence ${sequence}${now.confirmUntil && ", not confirmed"}), ${files} entries, ${restorePoints.length} restore points`;
     const cut = now.unfinished ? "\na switch was cut; the next update or rollback finishes or undoes it" : "";
     const waits =
       now.confirmUntil === ""
         ? ""
-        : `\n${now.deployment.to} waits until ${now.confirmUntil} for themis-fetch confirm`;
+        : isOver
+          ? `\n${now.deployment.to} was to be confirmed until ${now.confirmUntil}; ${takesBack(now.version)}`
+          : `\n${now.deployment.to} waits until ${now.confirmUntil} for themis-fetch confirm; after that ${takesBack(now.version)}`;
     const ended = ["failed", "rolled-back"].includes(now.deployment.state)
-      ? `\nthe last ${now.deployment.action} (${now.deployment.to || "the state before"}) ended as ${now.deployment.state}: ${now.deployment.why}`
+      ? `\nthe last ${now.deployment.action} (${now.deployment.to || "the state before"}) ended as ${now.deployment.state}: ${now.deployment.why.replace(/^rolled back: /, "")}`
       : "";
     const under = now.transfer
       ? `\n${now.transfer.version} is being fetched: ${size(now.transfer.provenBytes)} of ${size(now.transfer.wantedBytes)} are proven; the next update goes on from there`
       : "";
     say.result(
-      { schema: "themis-fetch/status/1", ...now, restorePoints: restorePoints.length },
+      { schema: "themis-fetch/status/1", ...now, confirmIsOver: isOver, restorePoints: restorePoints.length },
       text + (waits || cut) + ended + under,
     );
   });
+}
+
+function takesBack(version: string): string {
+  return `the next command that changes something, or watch, goes back to ${version || "the state before"}`;
 }
 
 export function restorePointsCommand({ say }: Tools): Command {

@@ -276,7 +276,7 @@ export function resultText(result: UpdateResult): string {
   const next =
     result.confirmUntil === ""
       ? "rollback: themis-fetch rollback"
-      : `themis-fetch confirm keeps it; unless somebody does until ${result.confirmUntil}, it is rolled back`;
+      : `themis-fetch confirm keeps it until ${result.confirmUntil}; after that the next command that changes something, or a running watch, takes it back`;
   const full = `full: ${size(result.bytesFull)}, ${saved(result.bytesFetched, result.bytesFull)} saved`;
   return `${result.from || "nothing"} -> ${result.to}: ${size(result.bytesFetched)} fetched (${full})${fell}${checked}${restarted}, ${seconds(result.durationMs)}, ${next}`;
 }

@@ -1,7 +1,6 @@
 /** Checks, hooks, dependencies and the service of themis.yml, as those who run them want them. */
 
 import { resolve } from "node:path";
-import { oneLine } from "../../base/one-line.ts";
 import { pointerTo } from "../../format/config/json-pointer.ts";
 import type { CheckYml, ThemisYml } from "../../format/config/themis-yml.ts";
 import { type Check, type CommandRun, demandValid, type HttpRun } from "../health/check.ts";
@@ -37,7 +36,7 @@ export function serviceOf(choice: ServiceChoice, root = ""): Service | undefined
     case "systemd":
       return new SystemdService({ units: choice.units });
     case "command":
-      return new CommandService({ ...choice, name: oneLine(choice.start.join(" "), 100) });
+      return new CommandService({ ...choice, name: "the service" });
   }
 }
 

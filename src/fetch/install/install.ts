@@ -12,6 +12,7 @@ import type { CheckReport } from "../health/check.ts";
 import { UpdateVerifier } from "../health/update-verifier.ts";
 import type { DevicePlace } from "../place.ts";
 import { type Restart, restartAround } from "../service/restart.ts";
+import type { Service } from "../service/service.ts";
 import type { DeviceState, RestorePointRecord } from "../state.ts";
 import { closeEntry } from "./close-entry.ts";
 import type { Gate } from "./gate.ts";
@@ -54,17 +55,24 @@ export async function install(
   // Where nobody knows whether it runs, the way back could not be gone either: better to find out now.
   await installation.gate.service?.service.isRunning();
   state.openJournal(entry, restorePoint);
-  return carryOut(installation, entry);
+  return carryOut(installation, entry, true);
 }
 
 /** From the first step on, for the first time or again after a cut. @throws like install */
-export async function carryOut(installation: Installation, entry: JournalEntry): Promise<Installed> {
+export async function carryOut(
+  installation: Installation,
+  entry: JournalEntry,
+  isFirstTime = false,
+): Promise<Installed> {
   const { place, state, onStep } = installation;
   let restart: Restart | undefined;
   try {
     restart = await aroundService(installation, entry, () => runSteps({ ...place, ...entry }, onStep));
-  } catch (failure) {
+  } catch (error) {
+    const failure = error instanceof NotBegun ? error.cause : error;
     if (entry.action === "rollback") throw notFinished(failure, installation);
+    // After a cut, steps of an earlier process may have been done.
+    if (error instanceof NotBegun && isFirstTime) throw await giveUp(installation, entry, failure);
     throw await putBack(installation, entry, failure);
   }
   if (entry.action === "rollback") {
@@ -108,11 +116,30 @@ export async function goBack(
   state.advance("rolling-back");
   const { document, steps, tree } = await stageWayBack(place, state, entry);
   const { release, files } = document;
-  return aroundService(installation, entry, async () => {
-    await runSteps({ ...place, steps, files, tree });
-    const undone = { ...entry, release, files, tree, removeRestorePoints: [entry.restorePoint] };
-    await closeEntry(place, state, undone, now(), why);
-  });
+  try {
+    return await aroundService(installation, entry, async () => {
+      await runSteps({ ...place, steps, files, tree });
+      const undone = { ...entry, release, files, tree, removeRestorePoints: [entry.restorePoint] };
+      await closeEntry(place, state, undone, now(), why);
+    });
+  } catch (error) {
+    throw error instanceof NotBegun ? error.cause : error;
+  }
+}
+
+/** Not one step was done, so there is no way to go back. @returns what to throw */
+async function giveUp({ place, state, now }: Installation, entry: JournalEntry, failure: unknown) {
+  state.advance("rolling-back");
+  const before = { release: state.installed(), files: state.files(), tree: state.slot() };
+  const undone = { ...entry, ...before, removeRestorePoints: [entry.restorePoint] };
+  const why = failure instanceof Error ? failure.message : String(failure);
+  await closeEntry(place, state, undone, now(), `undone: nothing was switched: ${why}`);
+  if (!(failure instanceof ThemisError)) return failure;
+  const { code, kind, area, facts, hint } = failure;
+  const version = entry.fromVersion || "the state before";
+  const message = `${why}; nothing was switched, and ${version} ${facts.runs === false ? "is" : "runs"} as before`;
+  const details = { cause: failure, area, facts, ...(hint !== undefined && { hint }) };
+  return new ThemisError(code, kind, message, details);
 }
 
 /** @returns what to throw, now that the device is as it was. @throws when that could not be done */
@@ -155,18 +182,43 @@ async function goBackAfter(
     const known = error instanceof StepFailure ? notFinished(error, installation) : error;
     if (!(known instanceof ThemisError)) throw known;
     const { code, kind, area, facts, hint, message } = known;
-    throw new ThemisError(
-      code,
-      kind,
-      `the switch to ${entry.toVersion} failed (${failed}) and is not undone yet: ${message}`,
-      { cause: error, area, facts, ...(hint !== undefined && { hint }) },
-    );
+    const again = message === failed ? "for the same reason" : message;
+    const { state, gate } = installation;
+    let what = `the switch to ${entry.toVersion} failed (${failed}) and is not undone yet: ${again}`;
+    if (!state.journal() && gate.service) {
+      // Every file is back; what failed came after that.
+      const left = await stateOf(gate.service.service);
+      state.explain(`${why}; ${left}`);
+      what = `${failed}; ${entry.toVersion} was rolled back, and ${left}: ${again}`;
+    }
+    throw new ThemisError(code, kind, what, {
+      cause: error,
+      area,
+      facts,
+      ...(hint !== undefined && { hint }),
+    });
   }
 }
 
 /** Checks find the release's files at the same paths, whatever the strategy. */
 function factsOf({ root }: DevicePlace, { tree, fromVersion, toVersion }: JournalEntry): UpdateFacts {
   return { root: tree === "" ? root : join(root, CURRENT), from: fromVersion, to: toVersion };
+}
+
+/** Of a service that was to be started and failed. */
+async function stateOf(service: Service): Promise<string> {
+  try {
+    return (await service.isRunning()) ? "the service runs and is not ready" : "the service is left stopped";
+  } catch {
+    return "nobody knows whether the service runs";
+  }
+}
+
+/** What failed before the work was begun: nothing of the tree was touched. */
+class NotBegun extends Error {
+  constructor(cause: unknown) {
+    super("the work was not begun", { cause });
+  }
 }
 
 /** What ran before the switch runs after it; that it ran is written down before it is stopped. */
@@ -179,23 +231,33 @@ async function aroundService(
     await work();
     return undefined;
   }
+  let isBegun = false;
+  const begin = (): Promise<void> => {
+    isBegun = true;
+    return work();
+  };
   const { service, drainMs, ready } = gate.service;
   const written = state.journal()!;
   const startAnyway = written.gate.serviceRan;
-  if (!startAnyway && (await service.isRunning()))
-    state.updateJournal({ ...written, gate: { ...written.gate, serviceRan: true } });
   const facts = factsOf(place, entry);
-  const request = { service, drainMs, ready, facts, startAnyway, signal };
   // Half a tree is nothing to run.
   const canRunAfter = (failure: unknown): boolean => !(failure instanceof StepFailure);
-  const { restart } = await restartAround({ ...request, canRunAfter }, work);
-  return restart;
+  try {
+    if (!startAnyway && (await service.isRunning()))
+      state.updateJournal({ ...written, gate: { ...written.gate, serviceRan: true } });
+    const request = { service, drainMs, ready, facts, startAnyway, canRunAfter, signal };
+    const { restart } = await restartAround(request, begin);
+    return restart;
+  } catch (error) {
+    throw isBegun ? error : new NotBegun(error);
+  }
 }
 
 /** A way back that stopped half-way, which the next command goes on with; until then nothing runs on it. */
 function notFinished(failure: unknown, { place, state }: Pick<Installation, "place" | "state">): FetchError {
   const { message, cause } = failure instanceof StepFailure ? failure : new StepFailure(place.root, failure);
-  const stopped = state.journal()?.gate.serviceRan ? "; the service stays stopped until then" : "";
+  const isStopped = failure instanceof StepFailure && state.journal()?.gate.serviceRan;
+  const stopped = isStopped ? "; the service stays stopped until then" : "";
   return new FetchError("SWITCH_FAILED", `the way back could not be finished (${message})`, {
     cause,
     hint: `${remedy(cause)}; themis-fetch rollback goes on with it${stopped}`,

@@ -50,6 +50,7 @@ export async function endOrphan(themis: string, drainMs: number): Promise<boolea
         throw new FetchError(
           "SERVICE_FAILED",
           `process ${pid} of an earlier supervisor lives on after SIGKILL`,
+          { hint: "see what it waits for, such as a disk; then start themis-fetch supervise again" },
         );
     }
   }

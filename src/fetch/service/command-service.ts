@@ -6,6 +6,7 @@
  */
 import { setTimeout } from "node:timers/promises";
 import { type CommandEnd, runCommand } from "../../base/command.ts";
+import { oneLine } from "../../base/one-line.ts";
 import { plainEnvironment } from "../command-environment.ts";
 import { FetchError } from "../fetch-error.ts";
 import { endOf, withOutput } from "../health/command-verdict.ts";
@@ -20,6 +21,9 @@ export type CommandServiceOptions = {
   readonly folder?: string | undefined;
 };
 
+type Verb = "start" | "stop" | "status";
+
+const MAX_WORDS = 100;
 const ASK_MS = 10_000;
 const START_MS = 120_000;
 const POLL_MS = 50;
@@ -41,17 +45,22 @@ export class CommandService implements Service {
     const end = await this.#run("status", ASK_MS);
     if (end.kind === "exited" && end.status === 0) return true;
     if (end.kind === "exited" && end.status <= 3) return false;
-    throw failure(`nobody knows whether ${this.name} runs`, end);
+    throw this.#failure("status", `nobody knows whether ${this.name} runs`, end);
   }
 
   /** There is nothing to kill it by: what runs on after the deadline is a failure. */
   async stop(drainMs: number): Promise<Stopped> {
     const startedMs = performance.now();
     const end = await this.#run("stop", drainMs);
-    if (end.kind !== "exited" || end.status !== 0) throw failure(`${this.name} could not be stopped`, end);
+    if (end.kind !== "exited" || end.status !== 0)
+      throw this.#failure("stop", `${this.name} could not be stopped`, end);
     while (await this.isRunning()) {
       if (performance.now() - startedMs > drainMs)
-        throw new FetchError("SERVICE_FAILED", `${this.name} runs on ${drainMs} ms after it was stopped`);
+        throw new FetchError(
+          "SERVICE_FAILED",
+          `${this.name} runs on ${drainMs} ms after it was stopped by ${this.#words("stop")}`,
+          { hint: "look whether it ends by itself; hotReload.drain gives it longer" },
+        );
       await setTimeout(POLL_MS);
     }
     return { drained: true, durationMs: Math.round(performance.now() - startedMs) };
@@ -59,10 +68,22 @@ export class CommandService implements Service {
 
   async start(): Promise<void> {
     const end = await this.#run("start", START_MS);
-    if (end.kind !== "exited" || end.status !== 0) throw failure(`${this.name} could not be started`, end);
+    if (end.kind !== "exited" || end.status !== 0)
+      throw this.#failure("start", `${this.name} could not be started`, end);
   }
 
-  #run(verb: "start" | "stop" | "status", timeoutMs: number): Promise<CommandEnd> {
+  #words(verb: Verb): string {
+    return JSON.stringify(oneLine(this.#options[verb].join(" "), MAX_WORDS));
+  }
+
+  #failure(verb: Verb, what: string, end: CommandEnd): FetchError {
+    const words = this.#words(verb);
+    return new FetchError("SERVICE_FAILED", `${what}: ${words}: ${withOutput(endOf(end), end.output)}`, {
+      hint: `run ${words} by hand, and see hotReload.service.command.${verb}`,
+    });
+  }
+
+  #run(verb: Verb, timeoutMs: number): Promise<CommandEnd> {
     return runCommand({
       argv: this.#options[verb],
       environment: plainEnvironment(),
@@ -71,8 +92,4 @@ export class CommandService implements Service {
       mayOutlive: verb === "start",
     });
   }
-}
-
-function failure(what: string, end: CommandEnd): FetchError {
-  return new FetchError("SERVICE_FAILED", `${what}: ${withOutput(endOf(end), end.output)}`);
 }

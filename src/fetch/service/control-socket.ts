@@ -29,7 +29,9 @@ const CLIENT_MS = 5_000;
 export function socketName(path: string): { readonly name: string; readonly close: () => void } {
   if (Buffer.byteLength(path) <= MAX_PATH_BYTES) return { name: path, close: () => {} };
   if (process.platform !== "linux") {
-    throw new FetchError("SERVICE_FAILED", `${path} is too long for a socket: ${MAX_PATH_BYTES} bytes fit`);
+    throw new FetchError("SERVICE_FAILED", `${path} is too long for a socket: ${MAX_PATH_BYTES} bytes fit`, {
+      hint: "install into a root with a shorter path",
+    });
   }
   const folder = openSync(dirname(path), constants.O_RDONLY | constants.O_DIRECTORY);
   return { name: `/proc/self/fd/${folder}/${CONTROL_SOCKET}`, close: () => closeSync(folder) };
@@ -54,7 +56,9 @@ export class ControlSocket {
     const path = join(themis, CONTROL_SOCKET);
     const found = lstatSync(path, { throwIfNoEntry: false });
     if (found && !found.isSocket())
-      throw new FetchError("SERVICE_FAILED", `${path} is no socket, and a supervisor needs that name`);
+      throw new FetchError("SERVICE_FAILED", `${path} is no socket, and a supervisor needs that name`, {
+        hint: "move it away",
+      });
     if (found) rmSync(path);
     const clients = new Set<Socket>();
     const server = createServer({ allowHalfOpen: true }, (socket) => {
@@ -71,6 +75,7 @@ export class ControlSocket {
       close();
       throw new FetchError("SERVICE_FAILED", `nobody can be heard at ${path} (${systemCode(cause)})`, {
         cause,
+        hint: "see to the rights and the room of that folder",
       });
     }
     return new ControlSocket(server, clients, close);

@@ -6,7 +6,7 @@
  * a process of a moment: that it listens is a property of the socket, not of who said so. When the backlog is
  * full, Linux leaves a SYN unanswered and the client sends it again; it refuses none.
  */
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import net, { type AddressInfo } from "node:net";
 import { systemCode } from "../../base/error.ts";
 import { FetchError } from "../fetch-error.ts";
@@ -66,6 +66,15 @@ export class ListeningSocket {
     return this.#bound.fd();
   }
 
+  /**
+   * Clears O_NONBLOCK, with which Node opens sockets and a service of Node leaves them: whoever inherits one expects
+   * what systemd gives. Node cannot, but libuv does for the standard input of a child, and all who have the socket
+   * share the flag.
+   */
+  makeBlocking(): void {
+    spawnSync("/bin/sh", ["-c", ":"], { stdio: [this.descriptor, "ignore", "ignore"], env: {} });
+  }
+
   close(): void {
     this.#bound[Symbol.dispose]();
   }
@@ -74,7 +83,12 @@ export class ListeningSocket {
 async function listen(descriptor: number, at: string): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const failed = (why: string, cause?: unknown): void =>
-    reject(new FetchError("SERVICE_FAILED", `nothing can listen at ${at}: ${why}`, { cause }));
+    reject(
+      new FetchError("SERVICE_FAILED", `nothing can listen at ${at}: ${why}`, {
+        cause,
+        hint: "does another program listen there?",
+      }),
+    );
   // Without an environment: NODE_OPTIONS could bring foreign code or a debugger in.
   const options = { env: {}, timeout: LISTEN_MS, killSignal: "SIGKILL" } as const;
   spawn(process.execPath, ["-e", LISTEN], { stdio: ["ignore", "ignore", "ignore", descriptor], ...options })

@@ -80,7 +80,7 @@ async function startAgain(service: Service, before: unknown): Promise<void> {
       `${service.name} does not run again (${why}) after this: ${first}`,
       {
         cause: before,
-        facts: { service: service.name },
+        facts: { service: service.name, runs: false },
         hint: `start ${service.name} by hand`,
       },
     );
@@ -97,6 +97,7 @@ async function untilReady({ service, ready, facts, signal }: RestartRequest): Pr
     `${service.name} is not ready: expected ${expected}, found ${found}`,
     {
       facts: { service: service.name, ...report },
+      hint: "look into its log; hotReload.ready says when it counts as started",
     },
   );
 }

@@ -138,7 +138,10 @@ class Answers {
   async startFirst(): Promise<void> {
     const first = this.give({ kind: "start" });
     const answer = await first;
-    if (answer.kind === "failed") throw new FetchError("SERVICE_FAILED", answer.why);
+    if (answer.kind === "failed")
+      throw new FetchError("SERVICE_FAILED", answer.why, {
+        hint: "see to the command behind --, and to what the service says",
+      });
   }
 
   async idle(): Promise<void> {

@@ -99,17 +99,24 @@ export class SupervisedService implements Service {
       if (NOBODY.has(systemCode(cause) ?? "")) return "nobody";
       if (cause instanceof FetchError) throw cause;
       const why = systemCode(cause) ?? (cause instanceof Error ? cause.message : String(cause));
-      throw new FetchError("SERVICE_FAILED", `the supervisor at ${path} does not answer: ${why}`, { cause });
+      throw new FetchError("SERVICE_FAILED", `the supervisor at ${path} does not answer: ${why}`, {
+        cause,
+        hint: "start themis-fetch supervise again; it takes over what was left",
+      });
     }
     if (line === "") return "nobody";
     const answer = line.endsWith("\n") ? decodeAnswer(line.slice(0, -1)) : undefined;
     if (answer) return answer;
-    throw new FetchError("SERVICE_FAILED", `what answers at ${path} is no supervisor of ours`);
+    throw new FetchError("SERVICE_FAILED", `what answers at ${path} is no supervisor of ours`, {
+      hint: "is themis-fetch supervise of the same version there? start it again",
+    });
   }
 
   #unexpected(answer: ControlAnswer): FetchError {
     const why = answer.kind === "failed" ? answer.why : `it answers "${answer.kind}"`;
-    return new FetchError("SERVICE_FAILED", `${this.name}: ${why}`);
+    return new FetchError("SERVICE_FAILED", `${this.name}: ${why}`, {
+      hint: "look into the log of themis-fetch supervise",
+    });
   }
 }
 

@@ -92,6 +92,7 @@ export class Supervisor implements Service {
       this.#wanted = false;
       throw new FetchError("SERVICE_FAILED", `${this.name} could not be started (${systemCode(cause)})`, {
         cause,
+        hint: "see to its program, and to the limits of processes and memory",
       });
     }
   }
@@ -108,7 +109,9 @@ export class Supervisor implements Service {
       if (!drained) {
         signalGroup(child.process.pid!, "SIGKILL");
         if (!(await isWithin(child.ended, KILL_MS)))
-          throw new FetchError("SERVICE_FAILED", `${this.name} lives on after SIGKILL`);
+          throw new FetchError("SERVICE_FAILED", `${this.name} lives on after SIGKILL`, {
+            hint: "see what it waits for, such as a disk",
+          });
       }
     }
     return { drained, durationMs: Math.round(performance.now() - startedMs) };
@@ -130,6 +133,7 @@ export class Supervisor implements Service {
 
   async #spawn(): Promise<void> {
     const { command, folder, environment, output = "inherit" } = this.#options;
+    for (const socket of this.#sockets) socket.makeBlocking();
     const descriptors = this.#sockets.map(({ descriptor }) => descriptor);
     const spawned = spawn("/bin/sh", ["-c", BECOME, "sh", ...command], {
       cwd: folder,

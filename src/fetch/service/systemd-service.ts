@@ -28,6 +28,7 @@ const ASK_MS = 10_000;
 const START_MS = 120_000;
 /** After SIGKILL. */
 const KILL_MS = 10_000;
+const LOG = "journalctl -u has its log";
 const POLL_MS = 50;
 /** What systemctl says where systemd is not the init system, or is out of reach. */
 const NO_SYSTEMD = /not been booted with systemd|Failed to connect to bus/;
@@ -64,28 +65,33 @@ export class SystemdService implements Service {
       durationMs: Math.round(performance.now() - startedMs),
     });
     if (end.kind !== "timed-out") {
-      demandSuccess(end, `${this.name} could not be stopped`);
+      demandSuccess(end, `${this.name} could not be stopped`, LOG);
       return stopped((await this.#states()).every(({ result }) => result !== "timeout"));
     }
     await this.#call(["kill", "--signal=SIGKILL"], ASK_MS);
     for (const untilMs = performance.now() + KILL_MS; await this.isRunning(); await setTimeout(POLL_MS)) {
       if (performance.now() > untilMs)
-        throw new FetchError("SERVICE_FAILED", `${this.name} lives on after SIGKILL`);
+        throw new FetchError("SERVICE_FAILED", `${this.name} lives on after SIGKILL`, {
+          hint: "systemctl status names its processes; see what they wait for, such as a disk",
+        });
     }
     return stopped(false);
   }
 
   async start(): Promise<void> {
     const end = await this.#call(["start"], START_MS);
-    demandSuccess(end, `${this.name} could not be started`, "journalctl -u has its log");
+    demandSuccess(end, `${this.name} could not be started`, LOG);
   }
 
   async #states(): Promise<UnitState[]> {
     const end = await this.#call(["show", "--property=Id,LoadState,ActiveState,Result"], ASK_MS);
-    demandSuccess(end, `systemd does not tell the state of ${this.name}`);
+    demandSuccess(end, `systemd does not tell the state of ${this.name}`, "systemctl status says more");
     const states = end.output.trim().split(/\n\n+/).map(parseState);
     const missing = this.#units[states.findIndex(({ load }) => load === "not-found")];
-    if (missing !== undefined) throw new FetchError("SERVICE_FAILED", `there is no unit ${missing}`);
+    if (missing !== undefined)
+      throw new FetchError("SERVICE_FAILED", `there is no unit ${missing}`, {
+        hint: "see hotReload.service.systemd.units; systemctl daemon-reload reads a unit that is new",
+      });
     return states;
   }
 
@@ -113,11 +119,7 @@ function parseState(block: string): UnitState {
   return { load: value("LoadState"), active: value("ActiveState"), result: value("Result") };
 }
 
-function demandSuccess(end: CommandEnd, what: string, hint?: string): void {
+function demandSuccess(end: CommandEnd, what: string, hint: string): void {
   if (end.kind === "exited" && end.status === 0) return;
-  throw new FetchError(
-    "SERVICE_FAILED",
-    `${what}: ${withOutput(endOf(end), end.output)}`,
-    hint ? { hint } : {},
-  );
+  throw new FetchError("SERVICE_FAILED", `${what}: ${withOutput(endOf(end), end.output)}`, { hint });
 }

@@ -195,6 +195,21 @@ describe.each(STRATEGIES)("%s", (strategy) => {
       expect((await readStatus(root)).history[0]!.result).toContain("nobody confirmed");
     });
 
+    it("is not installed again by the update that takes it back, and is by the next", async () => {
+      const root = world.device("old");
+      const { confirmUntil } = await update(requestFor(root, { gate }), tools);
+      expect(await readStatus(root)).toMatchObject({ version: "1.0.0", runs: { version: "1.1.0" } });
+      clock += 600_001;
+      await expect(update(requestFor(root, { gate }), tools)).rejects.toMatchObject({
+        code: "RELEASE_HELD_BACK",
+        message: `1.1.0 was not confirmed until ${confirmUntil} and was taken back just now: 1.0.0 is there again`,
+        hint: "themis-fetch update installs 1.1.0 again",
+      });
+      expect(installed(strategy, root)).toEqual(snapshot(world.old));
+      expect(await readStatus(root)).toMatchObject({ runs: { version: "1.0.0" }, unfinished: false });
+      expect(await update(requestFor(root, { gate }), tools)).toMatchObject({ kind: "updated" });
+    });
+
     it("is gone when the operator goes back", async () => {
       const root = world.device("old");
       await update(requestFor(root, { gate }), tools);
@@ -206,7 +221,10 @@ describe.each(STRATEGIES)("%s", (strategy) => {
 
   describe("a service", () => {
     /** A process that runs from the tree; what it started with stands in its log. */
-    function serviceIn(root: string, options: { readonly failsWith?: string } = {}) {
+    function serviceIn(
+      root: string,
+      options: { readonly failsWith?: string; readonly stop?: string[] } = {},
+    ) {
       const folder = world.at("service");
       rmSync(folder, { recursive: true, force: true });
       mkdirSync(folder);
@@ -225,7 +243,7 @@ describe.each(STRATEGIES)("%s", (strategy) => {
           "start",
           `${refuses}\ntail -1 ${treeOf(strategy, root)}/data.txt >> ${log}\nsleep 600 & echo $! > ${pid}`,
         ),
-        stop: script("stop", `echo stop >> ${log}; kill $(cat ${pid}); rm ${pid}`),
+        stop: options.stop ?? script("stop", `echo stop >> ${log}; kill $(cat ${pid}); rm ${pid}`),
         status: script("status", `test -e ${pid} && kill -0 $(cat ${pid}) || exit 3`),
       });
       return {
@@ -307,6 +325,61 @@ describe.each(STRATEGIES)("%s", (strategy) => {
         expect(await service.isRunning()).toBe(true);
         expect(log()).toEqual(["one", "stop", "one", "stop", "two", "stop", "one"]);
         expect(installed(strategy, root)).toEqual(snapshot(world.old));
+      } finally {
+        end();
+      }
+    });
+
+    it("that cannot be stopped leaves everything as it was: nothing was switched, and nothing is left to undo", async () => {
+      const root = world.device("old");
+      const { service, log, end } = serviceIn(root, { stop: ["false"] });
+      try {
+        await service.start();
+        const gate = gateOf([passes], { service: { service, drainMs: 10_000 } });
+        const before = await readStatus(root);
+        await expect(update(requestFor(root, { gate }), tools)).rejects.toMatchObject({
+          code: "SERVICE_FAILED",
+          message:
+            'appd could not be stopped: "false": status 1; nothing was switched, and 1.0.0 runs as before',
+          hint: 'run "false" by hand, and see hotReload.service.command.stop',
+        });
+        const after = await readStatus(root);
+        expect(after).toMatchObject({ unfinished: false, version: "1.0.0", runs: { version: "1.0.0" } });
+        expect(after.restorePoints).toEqual(before.restorePoints);
+        expect(after.deployment.why).toBe(
+          'undone: nothing was switched: appd could not be stopped: "false": status 1',
+        );
+        expect(installed(strategy, root)).toEqual(snapshot(world.old));
+        expect(await service.isRunning()).toBe(true);
+        expect(log()).toEqual(["one"]);
+        // And the next update is an update.
+        expect(await update(requestFor(root), tools)).toMatchObject({ kind: "updated", recovery: "nothing" });
+      } finally {
+        end();
+      }
+    });
+
+    it("that starts with neither release is said to be left stopped, once the one before is back", async () => {
+      const root = world.device("old");
+      const { service, end } = serviceIn(root);
+      try {
+        await service.start();
+        writeFileSync(world.at("service", "start"), "#!/bin/sh\nexit 9\n");
+        const gate = gateOf([passes], { service: { service, drainMs: 10_000 } });
+        const start = JSON.stringify(world.at("service", "start"));
+        const why = `appd could not be started: ${start}: status 9`;
+        await expect(update(requestFor(root, { gate }), tools)).rejects.toMatchObject({
+          code: "SERVICE_FAILED",
+          message: `${why}; 1.1.0 was rolled back, and the service is left stopped: for the same reason`,
+          hint: expect.stringContaining("by hand"),
+        });
+        expect(installed(strategy, root)).toEqual(snapshot(world.old));
+        const { unfinished, deployment } = await readStatus(root);
+        expect({ unfinished, ...deployment }).toMatchObject({
+          unfinished: false,
+          state: "rolled-back",
+          why: `rolled back: ${why}; the service is left stopped`,
+        });
       } finally {
         end();
       }

@@ -67,24 +67,30 @@ it("says of one that will not end that it runs on", async () => {
   await service.start();
   await expect(service.stop(400)).rejects.toMatchObject({
     code: "SERVICE_FAILED",
-    message: "app runs on 400 ms after it was stopped",
+    message: 'app runs on 400 ms after it was stopped by "./ctl stop"',
+    hint: expect.stringContaining("drain"),
   });
 });
 
 it.each([
-  ["fails to start", "start", ["false"], "app could not be started: status 1"],
+  ["fails to start", "start", ["false"], 'app could not be started: "false": status 1'],
   [
     "fails to stop",
     "stop",
     ["sh", "-c", "echo no right >&2; exit 4"],
-    "app could not be stopped: status 4: no right",
+    'app could not be stopped: "sh -c echo no right >&2; exit 4": status 4: no right',
   ],
-  ["has no status", "status", ["sh", "-c", "exit 4"], "nobody knows whether app runs: status 4"],
+  [
+    "has no status",
+    "status",
+    ["sh", "-c", "exit 4"],
+    'nobody knows whether app runs: "sh -c exit 4": status 4',
+  ],
   [
     "has a program that is gone",
     "start",
     ["./gone"],
-    "app could not be started: it cannot be started (ENOENT)",
+    'app could not be started: "./gone": it cannot be started (ENOENT)',
   ],
 ] as const)("says why, when it %s", async (_, verb, argv, message) => {
   const service = daemon(undefined, { [verb]: [...argv] });
@@ -93,7 +99,11 @@ it.each([
     stop: () => service.stop(1000),
     status: () => service.isRunning(),
   };
-  await expect(call[verb]()).rejects.toMatchObject({ code: "SERVICE_FAILED", message });
+  await expect(call[verb]()).rejects.toMatchObject({
+    code: "SERVICE_FAILED",
+    message,
+    hint: expect.stringContaining(`hotReload.service.command.${verb}`),
+  });
 });
 
 it("that does not run again after a failed switch is told with both failures", async () => {
@@ -107,7 +117,7 @@ it("that does not run again after a failed switch is told with both failures", a
   });
   await expect(work).rejects.toMatchObject({
     code: "SERVICE_FAILED",
-    message: "app does not run again (app could not be started: status 9) after this: the switch was undone",
+    message: `app does not run again (app could not be started: ${JSON.stringify(start.join(" "))}: status 9) after this: the switch was undone`,
     cause: expect.objectContaining({ message: "the switch was undone" }),
   });
 });

@@ -235,3 +235,18 @@ describe("around the work", () => {
     });
   });
 });
+
+it("hands over sockets that block, as from systemd, also after a service that made them otherwise", async () => {
+  const flags = join(root, "flags");
+  const script = `grep flags /proc/self/fdinfo/3 >> flags; exec "$0" "$1"`;
+  const service = await supervise(["sh", "-c", script, process.execPath, SAMPLE]);
+  await service.start();
+  await runCheck(answers(service, "1"), facts());
+  await service.stop(DRAIN_MS);
+  await service.start();
+  await runCheck(answers(service, "1"), facts());
+  const lines = readFileSync(flags, "utf8").trim().split("\n");
+  expect(lines).toHaveLength(2);
+  // O_NONBLOCK of Linux.
+  for (const line of lines) expect(Number.parseInt(line.split("\t")[1]!, 8) & 0o4000).toBe(0);
+});
