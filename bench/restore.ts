@@ -8,8 +8,8 @@
 import { cpSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { confirm } from "../src/fetch/confirm.ts";
+import type { RestorePointRecord } from "../src/fetch/device-records.ts";
 import { readStatus, rollBack } from "../src/fetch/rollback.ts";
-import type { RestorePointRecord } from "../src/fetch/state.ts";
 import { update } from "../src/fetch/update.ts";
 import { makeReleaseLine } from "../test/kit/release-line.ts";
 import { snapshot } from "../test/kit/world.ts";

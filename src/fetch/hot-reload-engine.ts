@@ -13,10 +13,10 @@
  * before, whole, or the next call ends what was cut.
  */
 import { type Confirmed, confirm } from "./confirm.ts";
+import type { RestorePointRecord } from "./device-records.ts";
 import type { DeviceTools } from "./place.ts";
 import { repair } from "./repair.ts";
 import { type RollbackResult, readStatus, rollBack } from "./rollback.ts";
-import type { RestorePointRecord } from "./state.ts";
 import { download, planOnly, update } from "./update.ts";
 import type { Offer, UpdateResult } from "./update-report.ts";
 import type { UpdateRequest, UpdateTools } from "./update-request.ts";

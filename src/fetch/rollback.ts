@@ -1,5 +1,6 @@
 /** Back to what was installed before: the way is proven whole, then switched to like any release. */
 import { join } from "node:path";
+import { type Deployment, type HistoryRecord, IDLE, type RestorePointRecord } from "./device-records.ts";
 import { FetchError } from "./fetch-error.ts";
 import { tidy } from "./install/close-entry.ts";
 import { journalGate, NO_GATE } from "./install/gate.ts";
@@ -9,7 +10,7 @@ import type { Recovery } from "./install/recover.ts";
 import type { StrategyName } from "./install/strategy.ts";
 import { stageWayBack } from "./install/way-back.ts";
 import { type DeviceTools, findPlace, withDevice } from "./place.ts";
-import { type Deployment, DeviceState, type HistoryRecord, IDLE, type RestorePointRecord } from "./state.ts";
+import { DeviceState } from "./state.ts";
 import type { TransferState } from "./transfer-record.ts";
 
 export type RollbackResult = {

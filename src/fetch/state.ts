@@ -18,6 +18,8 @@ import {
   NOTHING_INSTALLED,
 } from "../format/record/restore-point.ts";
 import { NOTHING_TRUSTED, type TrustedState } from "../trust/verify-release.ts";
+import { type Deployment, type HistoryRecord, IDLE, type RestorePointRecord } from "./device-records.ts";
+import { Facts } from "./facts.ts";
 import { FetchError } from "./fetch-error.ts";
 import type { JournalEntry } from "./install/journal-entry.ts";
 import { type InstallState, mayFollow } from "./install/state-machine.ts";
@@ -28,57 +30,13 @@ import { guard, isThere, makeRecords, openProven, SETTINGS } from "./state-file.
 import { seal } from "./state-seal.ts";
 import type { TransferState } from "./transfer-record.ts";
 
-export type RestorePointRecord = {
-  readonly id: string;
-  readonly created: string;
-  readonly fromVersion: string;
-  readonly toVersion: string;
-  /** Of its document. */
-  readonly sha256: string;
-  /** Where it lies under `.themis/restore/`. */
-  readonly folder: string;
-  /**
-   * Copies at first, since a release that fails must not be needed to go back; made small once it counts. The way back
-   * to a slot is the slot.
-   */
-  readonly kind: "copies" | "compact" | "slot";
-  /** On disk; of a slot what it does not share with the one after it. */
-  readonly bytes: number;
-  /** The tree that it leads back to, below the root; "" where it has contents of its own. */
-  readonly slot: string;
-};
-
-/** What the device is doing with a release, or did last. */
-export type Deployment = {
-  readonly state: InstallState;
-  readonly action: "update" | "rollback" | "";
-  readonly from: string;
-  readonly to: string;
-  /** When it began, RFC 3339. */
-  readonly since: string;
-  /** Of one that failed or was rolled back. */
-  readonly why: string;
-};
-
-export const IDLE: Deployment = { state: "idle", action: "", from: "", to: "", since: "", why: "" };
-
-export type HistoryRecord = {
-  readonly at: string;
-  /** The user of the system, and who became that by sudo. */
-  readonly who: string;
-  readonly action: string;
-  readonly fromVersion: string;
-  readonly toVersion: string;
-  readonly result: string;
-};
-
 export class DeviceState {
   readonly #database: DatabaseSync;
-  /** Read or written before: under the device's lock nobody else writes, and who reads without it opens anew. */
-  readonly #known = new Map<string, unknown>();
+  readonly #facts: Facts;
 
   private constructor(database: DatabaseSync) {
     this.#database = database;
+    this.#facts = new Facts(database);
   }
 
   /** Made when there is none. @throws FetchError STATE_CORRUPT, STATE_UNREADABLE, NO_SPACE */
@@ -108,19 +66,19 @@ export class DeviceState {
   }
 
   installed(): InstalledRelease {
-    return this.#fact<InstalledRelease>("installed") ?? NOTHING_INSTALLED;
+    return this.#facts.get<InstalledRelease>("installed") ?? NOTHING_INSTALLED;
   }
 
   files(): readonly EntryRecord[] {
-    return this.#fact<EntryRecord[]>("files") ?? [];
+    return this.#facts.get<EntryRecord[]>("files") ?? [];
   }
 
   trusted(): TrustedState {
-    return this.#fact<TrustedState>("trusted") ?? NOTHING_TRUSTED;
+    return this.#facts.get<TrustedState>("trusted") ?? NOTHING_TRUSTED;
   }
 
   trust(state: TrustedState): void {
-    this.#transaction(() => this.#setFact("trusted", state));
+    this.#transaction(() => this.#facts.set("trusted", state));
   }
 
   /** undefined when there is none, or not whole: it is fetched again then, and proven in any case. */
@@ -166,16 +124,16 @@ export class DeviceState {
 
   /** Globs of the operator's own files, as they were last given; undefined as long as none were. */
   keep(): readonly string[] | undefined {
-    return this.#fact<readonly string[]>("keep");
+    return this.#facts.get<readonly string[]>("keep");
   }
 
   rememberKeep(globs: readonly string[]): void {
     if (JSON.stringify(globs) !== JSON.stringify(this.keep()))
-      this.#transaction(() => this.#setFact("keep", globs));
+      this.#transaction(() => this.#facts.set("keep", globs));
   }
 
   deployment(): Deployment {
-    return this.#fact<Deployment>("deployment") ?? IDLE;
+    return this.#facts.get<Deployment>("deployment") ?? IDLE;
   }
 
   /** A new one, from its first state on. */
@@ -191,7 +149,7 @@ export class DeviceState {
 
   /** Of what has ended already. */
   explain(why: string): void {
-    this.#transaction(() => this.#setFact("deployment", { ...this.deployment(), why }));
+    this.#transaction(() => this.#facts.set("deployment", { ...this.deployment(), why }));
   }
 
   journal(): JournalEntry | undefined {
@@ -204,7 +162,7 @@ export class DeviceState {
 
   /** The tree that is current, below the root; "" is the root itself. */
   slot(): string {
-    return this.#fact<string>("slot") ?? "";
+    return this.#facts.get<string>("slot") ?? "";
   }
 
   /** undefined as long as nothing is installed, and any will do. */
@@ -241,9 +199,9 @@ export class DeviceState {
       const { state, ...deployment } = this.deployment();
       const end = state === "verifying" ? "confirmed" : "rolled-back";
       this.#move({ ...deployment, state: end, why: end === "confirmed" ? "" : outcome.history.result });
-      this.#setFact("installed", outcome.release);
-      this.#setFact("files", outcome.files);
-      this.#setFact("slot", outcome.tree);
+      this.#facts.set("installed", outcome.release);
+      this.#facts.set("files", outcome.files);
+      this.#facts.set("slot", outcome.tree);
       this.#deleteRestorePoints(outcome.removeRestorePoints);
       this.#addHistory(outcome.history);
       this.#database.exec("DELETE FROM journal");
@@ -305,7 +263,7 @@ export class DeviceState {
     const { state: before } = this.deployment();
     if (before !== deployment.state && !mayFollow(before, deployment.state))
       throw new Error(`a device that is ${before} cannot become ${deployment.state}`);
-    this.#setFact("deployment", deployment);
+    this.#facts.set("deployment", deployment);
   }
 
   #addHistory({ at, who, action, fromVersion, toVersion, result }: HistoryRecord): void {
@@ -314,21 +272,6 @@ export class DeviceState {
         "INSERT INTO history (at, who, action, from_version, to_version, result) VALUES (?, ?, ?, ?, ?, ?)",
       )
       .run(at, who, action, fromVersion, toVersion, result);
-  }
-
-  #fact<T>(name: string): T | undefined {
-    if (!this.#known.has(name)) {
-      const row = this.#one("SELECT value FROM facts WHERE name = ?", name);
-      this.#known.set(name, row && JSON.parse(String(row.value)));
-    }
-    return this.#known.get(name) as T | undefined;
-  }
-
-  #setFact(name: string, value: unknown): void {
-    this.#database
-      .prepare("INSERT INTO facts VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
-      .run(name, JSON.stringify(value));
-    this.#known.set(name, value);
   }
 
   #one(sql: string, ...values: string[]): Record<string, unknown> | undefined {
@@ -347,7 +290,7 @@ export class DeviceState {
         seal(this.#database);
         this.#database.exec("COMMIT");
       } catch (error) {
-        this.#known.clear();
+        this.#facts.forget();
         // SQLite has done it itself when the disk was full.
         if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
         throw error;

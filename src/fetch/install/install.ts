@@ -7,13 +7,14 @@
 import { join } from "node:path";
 import { systemCode, ThemisError } from "../../base/error.ts";
 import type { UpdateFacts } from "../command-environment.ts";
+import type { RestorePointRecord } from "../device-records.ts";
 import { FetchError } from "../fetch-error.ts";
 import type { CheckReport } from "../health/check.ts";
 import { UpdateVerifier } from "../health/update-verifier.ts";
 import type { DevicePlace } from "../place.ts";
 import { type Restart, restartAround } from "../service/restart.ts";
 import type { Service } from "../service/service.ts";
-import type { DeviceState, RestorePointRecord } from "../state.ts";
+import type { DeviceState } from "../state.ts";
 import { closeEntry } from "./close-entry.ts";
 import type { Gate } from "./gate.ts";
 import type { JournalEntry } from "./journal-entry.ts";

@@ -23,9 +23,9 @@ import {
   encodeRestorePoint,
   type RestorePointDocument,
 } from "../../format/record/restore-point.ts";
+import type { RestorePointRecord } from "../device-records.ts";
 import { FetchError } from "../fetch-error.ts";
 import { linksAmong, linksOf, lookAt } from "../scan.ts";
-import type { RestorePointRecord } from "../state.ts";
 
 const DOCUMENT = "restore-point.json";
 const ENDINGS = { copy: "", zstd: ".zst", bsdiff: ".bsdiff", same: "" } as const;

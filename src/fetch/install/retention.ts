@@ -1,6 +1,6 @@
 /** Which restore points stay: the newest always, then as many as every bound allows; the oldest go first. */
 import { DEFAULTS } from "../../format/config/defaults.ts";
-import type { RestorePointRecord } from "../state.ts";
+import type { RestorePointRecord } from "../device-records.ts";
 
 export type Retention = {
   readonly count: number;

@@ -6,11 +6,12 @@
  *   slots      ROOT/current -> releases/1.5.0      a whole tree beside the one before, and one symlink
  */
 import type { EntryRecord, RestorePointDocument } from "../../format/record/restore-point.ts";
+import type { RestorePointRecord } from "../device-records.ts";
 import { FetchError } from "../fetch-error.ts";
 import type { DevicePlace } from "../place.ts";
 import type { Plan } from "../plan.ts";
 import type { StagedFile } from "../rebuild.ts";
-import type { DeviceState, RestorePointRecord } from "../state.ts";
+import type { DeviceState } from "../state.ts";
 import { inPlace } from "./in-place.ts";
 import type { JournalEntry, SwitchStep } from "./journal-entry.ts";
 import { hasCurrentSlot, slots } from "./slots.ts";

@@ -7,9 +7,10 @@
 import { lstat, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { removeTree } from "../../base/remove-tree.ts";
+import type { RestorePointRecord } from "../device-records.ts";
 import type { DevicePlace } from "../place.ts";
 import { isSameEntry, scanEntry } from "../scan.ts";
-import type { DeviceState, RestorePointRecord } from "../state.ts";
+import type { DeviceState } from "../state.ts";
 import type { SwitchStep } from "./journal-entry.ts";
 import { openRestorePoint, tampered } from "./restore-point.ts";
 import { CURRENT } from "./slots.ts";

@@ -4,7 +4,7 @@
  *
  * What was undone for want of room or by a signal was no judgement on the release, and is tried again.
  */
-import type { HistoryRecord } from "../state.ts";
+import type { HistoryRecord } from "../device-records.ts";
 
 const ROLLED_BACK = /^rolled back: (?!This operation was aborted)/;
 

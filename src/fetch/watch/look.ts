@@ -5,9 +5,10 @@
  *
  * A file that was changed here is not mended: an operator's edit would stop the service every few hours.
  */
+
+import type { HistoryRecord } from "../device-records.ts";
 import { findPlace, withDevice } from "../place.ts";
 import { readStatus } from "../rollback.ts";
-import type { HistoryRecord } from "../state.ts";
 import { planOnly, update } from "../update.ts";
 import type { Offer, UpdateResult } from "../update-report.ts";
 import type { UpdateRequest, UpdateTools } from "../update-request.ts";

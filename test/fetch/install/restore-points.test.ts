@@ -4,10 +4,10 @@ import { cpSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync }
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { confirm } from "../../../src/fetch/confirm.ts";
+import type { RestorePointRecord } from "../../../src/fetch/device-records.ts";
 import { expired } from "../../../src/fetch/install/retention.ts";
 import { repair } from "../../../src/fetch/repair.ts";
 import { readStatus, rollBack } from "../../../src/fetch/rollback.ts";
-import type { RestorePointRecord } from "../../../src/fetch/state.ts";
 import { update } from "../../../src/fetch/update.ts";
 import type { UpdateRequest } from "../../../src/fetch/update-request.ts";
 import { decodeRestorePoint } from "../../../src/format/record/restore-point.ts";

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { encodeCanonicalJson, type Json } from "../../../src/base/canonical-json.ts";
 import { decodeManifest } from "../../../src/format/manifest/manifest.ts";
+import { MANIFEST_FACTS } from "../../kit/manifest-facts.ts";
 
 // A string that the compiler does not follow: dist/ is not there when types are checked.
 const index = new URL("../../../dist/index.js", import.meta.url).href;
@@ -13,22 +14,7 @@ const digest = "0".repeat(64);
 const blob = { pack: "a.pack", offset: 0, length: 10, encoding: "identity" };
 const plain = { platform: "", architecture: "", download_url: "", permissions: "0644" };
 const honest = {
-  ...{
-    schema_version: 1,
-    product: "app",
-    version: "1.0.0",
-    tag_name: "v1.0.0",
-    channel: "stable",
-    sequence: 1,
-  },
-  ...{ release_notes: "", release_date: "2026-01-01T00:00:00Z", expires: "", is_critical: false },
-  ...{
-    min_upgrade_from: "",
-    build_commit: "",
-    build_date: "",
-    compiler_version: "",
-    dependencies: ["glibc"],
-  },
+  ...{ ...MANIFEST_FACTS, release_date: "2026-01-01T00:00:00Z", dependencies: ["glibc"] },
   files: [
     { ...plain, path: "a", type: "data", sha256_hash: digest, size_bytes: 10, link_target: "", blob },
     {

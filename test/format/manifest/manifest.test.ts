@@ -10,6 +10,7 @@ import {
   type Target,
 } from "../../../src/format/manifest/manifest.ts";
 import { documentSchemas } from "../../../src/format/schemas.ts";
+import { MANIFEST_FACTS } from "../../kit/manifest-facts.ts";
 
 const digest = "0".repeat(64);
 
@@ -30,27 +31,7 @@ function file(path: string, changes: Partial<Target> = {}): Target {
 }
 
 function manifest(files: Target[], changes: Record<string, unknown> = {}): Uint8Array {
-  return encodeCanonicalJson({
-    schema_version: 1,
-    product: "app",
-    version: "1.0.0",
-    tag_name: "v1.0.0",
-    channel: "stable",
-    sequence: 1,
-    release_notes: "",
-    release_date: "",
-    expires: "",
-    is_critical: false,
-    min_upgrade_from: "",
-    build_commit: "",
-    build_date: "",
-    compiler_version: "",
-    dependencies: [],
-    files,
-    packs: [],
-    delta_manifests: [],
-    ...changes,
-  } as unknown as Json);
+  return encodeCanonicalJson({ ...MANIFEST_FACTS, files, ...changes } as unknown as Json);
 }
 
 const link = (path: string, link_target: string): Target => file(path, { type: "symlink", link_target });
