@@ -1,13 +1,12 @@
 /** Finds the offered release, proves it, and reads the delta manifests that it vouches for. */
 import { sha256 } from "../base/digest.ts";
-import type { Crl } from "../format/cms/crl.ts";
 import {
   checkAgainstManifest,
   type DeltaManifest,
   decodeDeltaManifest,
 } from "../format/manifest/delta-manifest.ts";
 import { type DeltaManifestReference, type Manifest, manifestKind } from "../format/manifest/manifest.ts";
-import type { TrustAnchor } from "../trust/anchor.ts";
+import { policyOf, type TrustPolicy } from "../trust/trust-policy.ts";
 import type { Verified } from "../trust/verified.ts";
 import { type TrustedState, type VerifiedRelease, verifyRelease } from "../trust/verify-release.ts";
 import type { SignatureReport } from "../trust/verify-signature.ts";
@@ -16,12 +15,9 @@ import { type KeptRelease, MANIFEST, type ReleaseDocuments, readRelease, SIGNATU
 import { eitherFolder } from "./transfer/either-folder.ts";
 import type { Source } from "./transfer/source.ts";
 
-export type DiscoverRequest = {
+export type DiscoverRequest = TrustPolicy & {
   /** The best first; the others are asked when it cannot be reached. */
   readonly sources: readonly Source[];
-  readonly anchors: readonly TrustAnchor[];
-  readonly crls?: readonly Crl[] | undefined;
-  readonly requireCrl?: boolean | undefined;
   /** "" for the offered one. */
   readonly version: string;
   /** Default: any. */
@@ -145,13 +141,13 @@ async function findReleaseAt(source: Source, request: DiscoverRequest): Promise<
     const etag = isKeptHere && folder === kept.folder ? kept.etag : "";
     const documents = await readRelease(place, { kept, etag, signal });
     if (documents === "absent") continue;
-    if (documents.kind === "read") return { folder, documents, proven: prove(documents, request) };
+    if (documents.kind === "read") return { folder, documents, proven: await prove(documents, request) };
     try {
-      return { folder, documents, proven: prove(documents, request) };
+      return { folder, documents, proven: await prove(documents, request) };
     } catch {
       // The kept release may have aged, or be of another version than is asked for: the source says its own.
       const anew = await readRelease(place, { kept, etag: "", signal });
-      if (anew !== "absent") return { folder, documents: anew, proven: prove(anew, request) };
+      if (anew !== "absent") return { folder, documents: anew, proven: await prove(anew, request) };
     }
   }
   await refuseUnsigned(source, folders, signal);
@@ -174,8 +170,15 @@ async function refuseUnsigned(
   }
 }
 
-function prove({ manifest, signature }: ReleaseDocuments, request: DiscoverRequest): VerifiedRelease {
-  const proven = verifyRelease({ ...request, manifestBytes: manifest, signatureBytes: signature });
+async function prove(
+  { manifest, signature }: ReleaseDocuments,
+  request: DiscoverRequest,
+): Promise<VerifiedRelease> {
+  const { now, trusted, version: asked } = request;
+  const proven = await verifyRelease({
+    ...{ ...policyOf(request), now, trusted, version: asked },
+    ...{ manifestBytes: manifest, signatureBytes: signature },
+  });
   const { version, channel } = proven.manifest;
   if (request.channel !== undefined && channel !== request.channel) {
     throw new FetchError(

@@ -1,6 +1,7 @@
 /** Everything an update must know before its first byte: the proven release, the disk as it is, the plan, the space. */
 import type { Target } from "../format/manifest/manifest.ts";
 import { type EntryRecord, NOTHING_INSTALLED } from "../format/record/restore-point.ts";
+import { policyOf } from "../trust/trust-policy.ts";
 import { NOTHING_TRUSTED, type TrustedState } from "../trust/verify-release.ts";
 import { type Discovered, readDeltaManifests } from "./discover.ts";
 import { FetchError } from "./fetch-error.ts";
@@ -68,10 +69,8 @@ export function discoverFor(
   now: Date,
 ) {
   return {
+    ...policyOf(request),
     sources,
-    anchors: request.anchors,
-    crls: request.crls,
-    requireCrl: request.requireCrl,
     version: request.version,
     channel: request.channel,
     trusted: trustedFor(request, state),

@@ -1,7 +1,6 @@
 /** What an update is asked, and what it does it with. */
-import type { Crl } from "../format/cms/crl.ts";
 import type { InstalledRelease } from "../format/record/restore-point.ts";
-import type { TrustAnchor } from "../trust/anchor.ts";
+import type { TrustPolicy } from "../trust/trust-policy.ts";
 import type { CheckReport } from "./health/check.ts";
 import type { Dependency } from "./health/health-check.ts";
 import type { Hook } from "./hooks.ts";
@@ -12,7 +11,7 @@ import type { OnStep } from "./install/switch.ts";
 import type { UpdateEvent } from "./notify/update-event.ts";
 import type { GitHubAccess } from "./transfer/open-source.ts";
 
-export type UpdateRequest = {
+export type UpdateRequest = TrustPolicy & {
   /** A bundle or release page. This or `offline`, and not both. */
   readonly source?: string | undefined;
   /** One tar file with a bundle in it; it has no mirrors. */
@@ -26,11 +25,6 @@ export type UpdateRequest = {
   /** Default: by plain URLs, and where they say 404 by the API with a token of the environment. */
   readonly github?: GitHubAccess | undefined;
   readonly root: string;
-  readonly anchors: readonly TrustAnchor[];
-  /** Revocation lists besides those in the signature; the newest decides. */
-  readonly crls?: readonly Crl[] | undefined;
-  /** Refuse what no fresh list vouches for. Without it a list can only revoke. */
-  readonly requireCrl?: boolean | undefined;
   /** "" for the offered release. */
   readonly version: string;
   /** Nothing but this release, which is installed: an older one than was believed since is as good then. */

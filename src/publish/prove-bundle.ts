@@ -9,8 +9,7 @@
  * only an anchor does.
  */
 import { withHint } from "../base/error.ts";
-import type { Crl } from "../format/cms/crl.ts";
-import type { TrustAnchor } from "../trust/anchor.ts";
+import type { TrustPolicy } from "../trust/trust-policy.ts";
 import { checkFreshness, NOTHING_TRUSTED } from "../trust/verify-release.ts";
 import { checkSignedContent, type SignerReport, verifySignature } from "../trust/verify-signature.ts";
 import { checkPacks, type OpenBundle } from "./bundle.ts";
@@ -20,10 +19,8 @@ export type SignedBundle = OpenBundle & { readonly signature: Uint8Array };
 
 export type ProofRequest = {
   /** undefined when nobody said what devices pin. */
-  readonly anchors: readonly TrustAnchor[] | undefined;
+  readonly policy: TrustPolicy | undefined;
   readonly now: Date;
-  readonly crls?: readonly Crl[] | undefined;
-  readonly requireCrl?: boolean | undefined;
   readonly signal?: AbortSignal;
 };
 
@@ -32,7 +29,7 @@ const SIGN_AGAIN = "the signature is not one of this manifest: sign the bundle a
 /** @returns who signed, empty without anchors. @throws PublishError, TrustError, ReleaseError MANIFEST_EXPIRED */
 export async function proveBundle(
   bundle: OpenBundle,
-  { anchors, now, crls, requireCrl, signal }: ProofRequest,
+  { policy, now, signal }: ProofRequest,
 ): Promise<{ readonly bundle: SignedBundle; readonly signers: readonly SignerReport[] }> {
   const { signature } = bundle;
   if (!signature) {
@@ -42,10 +39,8 @@ export async function proveBundle(
   }
   try {
     const content = bundle.manifestBytes;
-    const signers = anchors
-      ? verifySignature({ content, signature, anchors, now, crls, requireCrl }).signers
-      : [];
-    if (!anchors) checkSignedContent({ content, signature, now });
+    const signers = policy ? verifySignature({ ...policy, content, signature, now }).signers : [];
+    if (!policy) checkSignedContent({ content, signature, now });
     checkFreshness(bundle.manifest, { now, trusted: NOTHING_TRUSTED, version: "" });
     await checkPacks(bundle, signal);
     return { bundle: { ...bundle, signature }, signers };

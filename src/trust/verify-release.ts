@@ -5,10 +5,9 @@
  * and the manifest must not have expired. A clock set back does not revive it: the later of the clock
  * and the latest time this device has seen counts.
  */
-import type { Crl } from "../format/cms/crl.ts";
 import { decodeManifest, type Manifest } from "../format/manifest/manifest.ts";
-import type { TrustAnchor } from "./anchor.ts";
 import { ReleaseError } from "./release-error.ts";
+import { policyOf, type TrustPolicy } from "./trust-policy.ts";
 import { markVerified, type Verified } from "./verified.ts";
 import { type SignatureReport, verifySignature } from "./verify-signature.ts";
 
@@ -19,13 +18,10 @@ export type TrustedState = {
   readonly latestTimeMs: number;
 };
 
-export type ReleaseRequest = {
+export type ReleaseRequest = TrustPolicy & {
   readonly manifestBytes: Uint8Array;
   readonly signatureBytes: Uint8Array;
-  readonly anchors: readonly TrustAnchor[];
   readonly now: Date;
-  readonly crls?: readonly Crl[] | undefined;
-  readonly requireCrl?: boolean | undefined;
   readonly trusted: TrustedState;
   /** The version that was asked for, "" for whatever is offered. */
   readonly version: string;
@@ -39,17 +35,10 @@ export type VerifiedRelease = {
 export const NOTHING_TRUSTED: TrustedState = { product: "", highestSequence: 0, latestTimeMs: 0 };
 
 /** @throws TrustError, JsonError, DocumentError, PathError, ReleaseError */
-export function verifyRelease(request: ReleaseRequest): VerifiedRelease {
-  const { manifestBytes, signatureBytes, anchors, now, crls, requireCrl } = request;
-  const report = verifySignature({
-    content: manifestBytes,
-    signature: signatureBytes,
-    anchors,
-    now,
-    crls,
-    requireCrl,
-  });
-  const manifest = decodeManifest(manifestBytes);
+export async function verifyRelease(request: ReleaseRequest): Promise<VerifiedRelease> {
+  const { manifestBytes: content, signatureBytes: signature, now } = request;
+  const report = verifySignature({ ...policyOf(request), content, signature, now });
+  const manifest = decodeManifest(content);
   checkFreshness(manifest, request);
   return { manifest: markVerified(manifest), report };
 }

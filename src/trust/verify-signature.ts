@@ -11,14 +11,13 @@ import { createHash } from "node:crypto";
 import { sha256 } from "../base/digest.ts";
 import { algorithmName } from "../format/cms/algorithm.ts";
 import type { Certificate } from "../format/cms/certificate.ts";
-import type { Crl } from "../format/cms/crl.ts";
 import { equalBytes } from "../format/cms/der.ts";
 import { decodeSignedData, type SignedData, type SignerInfo } from "../format/cms/signed-data.ts";
-import type { TrustAnchor } from "./anchor.ts";
 import { verifyCertificatePath } from "./certification-path.ts";
 import { isSignatureBy } from "./signature.ts";
 import { SignatureChecks } from "./signature-checks.ts";
 import { refuseMalformed, TrustError } from "./trust-error.ts";
+import type { TrustPolicy } from "./trust-policy.ts";
 
 /** The profile's bound: P-256 with one intermediate takes 1.4 KiB, so several signers and CRLs have room. */
 export const MAX_SIGNATURE_BYTES = 64 << 10;
@@ -48,15 +47,10 @@ export type SignerReport = {
   readonly signingTime: Date | undefined;
 };
 
-export type SignatureRequest = {
+export type SignatureRequest = TrustPolicy & {
   readonly content: Uint8Array;
   readonly signature: Uint8Array;
-  readonly anchors: readonly TrustAnchor[];
   readonly now: Date;
-  /** Lists from elsewhere than the signature; of all of them the newest decides. */
-  readonly crls?: readonly Crl[] | undefined;
-  /** Refuse what no fresh list vouches for. Without it a list can only revoke. */
-  readonly requireCrl?: boolean | undefined;
 };
 
 /** @throws TrustError, with any code but ANCHOR_MALFORMED and CRL_MALFORMED */

@@ -68,7 +68,7 @@ async function publishedPage(...bundles: string[]): Promise<string> {
 
 /** In this process, which is quick. */
 async function publish(name: string, page: string): Promise<FolderPublication> {
-  const { bundle } = await proveBundle(await openBundle(at(name)), { anchors, now: new Date() });
+  const { bundle } = await proveBundle(await openBundle(at(name)), { policy: { anchors }, now: new Date() });
   return publishToFolder(bundle, page);
 }
 

@@ -5,7 +5,7 @@ import { openBundle } from "../../publish/bundle.ts";
 import { proveBundle } from "../../publish/prove-bundle.ts";
 import { type FolderPublication, publishToFolder } from "../../publish/upload/folder-page.ts";
 import { command, type Tools } from "../program.ts";
-import { loadTrustAnchors } from "../trust-anchors.ts";
+import { loadTrustPolicy } from "../trust-options.ts";
 
 export function publishCommand({ say, signal }: Tools): Command {
   return command("publish", "prove a signed bundle and put it on its release page", [
@@ -16,8 +16,8 @@ export function publishCommand({ say, signal }: Tools): Command {
     .option("--trust-anchor <file>", "also prove that the signer's chain ends at this certificate")
     .action(async (folder: string, { to, trustAnchor }: { to: string; trustAnchor?: string }) => {
       const page = parsePage(to);
-      const anchors = trustAnchor === undefined ? undefined : await loadTrustAnchors(trustAnchor);
-      const { bundle } = await proveBundle(await openBundle(folder), { anchors, now: new Date(), signal });
+      const policy = trustAnchor === undefined ? undefined : await loadTrustPolicy({ crl: [] }, trustAnchor);
+      const { bundle } = await proveBundle(await openBundle(folder), { policy, now: new Date(), signal });
       const published = await publishToFolder(bundle, page);
       const { version } = bundle.manifest;
       say.result(

@@ -1,23 +1,20 @@
 import type { Command } from "commander";
 import { openBundle } from "../../publish/bundle.ts";
 import { proveBundle } from "../../publish/prove-bundle.ts";
-import { type CrlOptions, loadCrls, withCrlOptions } from "../crl-options.ts";
 import { command, type Tools } from "../program.ts";
-import { loadTrustAnchors } from "../trust-anchors.ts";
+import { loadTrustPolicy, type TrustOptions, withTrustOptions } from "../trust-options.ts";
 
 export function verifyCommand({ say, signal }: Tools): Command {
-  return withCrlOptions(
+  return withTrustOptions(
     command("verify", "prove a bundle: signature, certification path, every asset", [
       "themis-bundle verify bundle --trust-anchor pki/root.pem",
       "themis-bundle verify bundle --trust-anchor pki/root.pem --crl ca.crl --require-crl",
     ])
       .argument("<bundle>", "a signed bundle")
       .requiredOption("--trust-anchor <file>", "the certificate that devices pin, PEM"),
-  ).action(async (folder: string, options: CrlOptions & { trustAnchor: string }) => {
-    const anchors = await loadTrustAnchors(options.trustAnchor);
+  ).action(async (folder: string, options: TrustOptions & { trustAnchor: string }) => {
     const { bundle, signers } = await proveBundle(await openBundle(folder), {
-      anchors,
-      ...(await loadCrls(options)),
+      policy: await loadTrustPolicy(options, options.trustAnchor),
       now: new Date(),
       signal,
     });

@@ -2,14 +2,13 @@ import type { Command } from "commander";
 import { ThemisError } from "../../base/error.ts";
 import type { DeltaChoice } from "../../fetch/offline/choose-assets.ts";
 import { makeOfflineBundle, type OfflineBundle } from "../../fetch/offline/make-bundle.ts";
-import { type CrlOptions, loadCrls, withCrlOptions } from "../crl-options.ts";
 import { command, type Tools } from "../program.ts";
-import { loadTrustAnchors } from "../trust-anchors.ts";
+import { loadTrustPolicy, type TrustOptions, withTrustOptions } from "../trust-options.ts";
 import { size } from "../units.ts";
 import { SOURCE, type TransferOptions, transferOf, withTransferOptions } from "./place-options.ts";
 
 type Options = TransferOptions &
-  CrlOptions & {
+  TrustOptions & {
     readonly source: string;
     readonly trustAnchor: string;
     readonly out: string;
@@ -20,7 +19,7 @@ type Options = TransferOptions &
 
 export function bundleCommand({ say, signal }: Tools): Command {
   return withTransferOptions(
-    withCrlOptions(
+    withTrustOptions(
       command("bundle", "prove a release and put it into one file, for devices that no network reaches", [
         "themis-fetch bundle --source https://example.org/app --trust-anchor root.pem --out app.tar",
         "themis-fetch update --offline app.tar --root /opt/app --trust-anchor root.pem",
@@ -43,11 +42,10 @@ export function bundleCommand({ say, signal }: Tools): Command {
         signal,
         ...(await transferOf(options)),
         deltas: deltaChoice(options),
-        ...(await loadCrls(options)),
+        ...(await loadTrustPolicy(options, options.trustAnchor)),
         inputs: [options.trustAnchor, options.ca, options.tokenFile, ...options.crl].filter(
           (path) => path !== undefined,
         ),
-        anchors: await loadTrustAnchors(options.trustAnchor),
       },
       {
         now: () => new Date(),

@@ -9,9 +9,9 @@ import {
   missingSetting,
 } from "../../fetch/config/load-config.ts";
 import { isGitHub } from "../../fetch/transfer/github-page.ts";
-import type { TrustAnchor } from "../../trust/anchor.ts";
+import type { TrustPolicy } from "../../trust/trust-policy.ts";
 import type { Reporter } from "../reporter.ts";
-import { loadTrustAnchors } from "../trust-anchors.ts";
+import { loadTrustPolicy, type TrustOptions } from "../trust-options.ts";
 import { parseBytes } from "../units.ts";
 import { type GitHubOptions, githubAccess } from "./github-options.ts";
 
@@ -65,9 +65,9 @@ export async function settledRoot(options: SettingOptions, say: Reporter): Promi
   return demanded(configuration.hotReload.root, "hotReload.root", "--root");
 }
 
-/** @throws ConfigError; TrustError ANCHOR_MALFORMED */
-export async function settledAnchors({ checker }: Configuration): Promise<TrustAnchor[]> {
-  return loadTrustAnchors(demanded(checker.trustAnchor, "checker.trustAnchor", "--trust-anchor"));
+/** @throws ConfigError; TrustError ANCHOR_MALFORMED, CRL_MALFORMED */
+export async function settledPolicy({ checker }: Configuration, options: TrustOptions): Promise<TrustPolicy> {
+  return loadTrustPolicy(options, demanded(checker.trustAnchor, "checker.trustAnchor", "--trust-anchor"));
 }
 
 /** What a file says about GitHub waits until a source is there; a flag must be of use. @throws ThemisError USAGE */

@@ -5,9 +5,9 @@ import type { PlanStep } from "../../fetch/plan.ts";
 import { download, planOnly, update } from "../../fetch/update.ts";
 import type { Offer, UpdateResult } from "../../fetch/update-report.ts";
 import type { UpdateRequest, UpdateTools } from "../../fetch/update-request.ts";
-import { type CrlOptions, loadCrls, withCrlOptions } from "../crl-options.ts";
 import { EXIT } from "../exit-status.ts";
 import { command, type Tools, wholeNumber } from "../program.ts";
+import { type TrustOptions, withTrustOptions } from "../trust-options.ts";
 import { saved, seconds, size } from "../units.ts";
 import { deploymentOf } from "./deployment-settings.ts";
 import { withGitHub } from "./github-options.ts";
@@ -16,13 +16,13 @@ import {
   demanded,
   type SettingOptions,
   settled,
-  settledAnchors,
   settledGitHub,
+  settledPolicy,
   withConfig,
 } from "./settings.ts";
 
 export type UpdateOptions = SettingOptions &
-  CrlOptions & {
+  TrustOptions & {
     readonly offline?: string;
     readonly dryRun?: boolean;
   };
@@ -126,7 +126,7 @@ export function updateTools(say: Tools["say"]): UpdateTools {
 
 /** Every flag that stands for a setting of themis.yml, and those for this time only. */
 export function withSource(made: Command): Command {
-  withCrlOptions(made)
+  withTrustOptions(made)
     .option("--source <place>", SOURCE)
     .option("--offline <file>", "in place of a source: one tar file, made by themis-fetch bundle")
     .option("--root <folder>", "the installed tree")
@@ -182,7 +182,6 @@ export async function requestOf(
   const { checker, autoUpdate, hotReload } = configuration;
   const source = offline === undefined ? demanded(checker.source, "checker.source", "--source") : undefined;
   const root = demanded(hotReload.root, "hotReload.root", "--root");
-  const anchors = await settledAnchors(configuration);
   const { version, channel } = checker;
   const mirrors = source === undefined ? [] : checker.mirrors;
   const { connections, limitRate, caFile, applyMemory, keep, store, strategy } = autoUpdate;
@@ -202,8 +201,8 @@ export async function requestOf(
       github,
       applyMemory,
     },
-    ...{ keep, strategy, store, signal, anchors },
-    ...{ ...deploymentOf(configuration), ...(await loadCrls(options)) },
+    ...{ keep, strategy, store, signal },
+    ...{ ...deploymentOf(configuration), ...(await settledPolicy(configuration, options)) },
   };
 }
 

@@ -5,12 +5,12 @@ import { type Certificate, decodeCertificateFile } from "../../format/cms/certif
 import { ANY_POLICY } from "../../format/cms/certificate-extensions.ts";
 import { type VerifiedPath, verifyCertificatePath } from "../../trust/certification-path.ts";
 import { readPublicKey } from "../../trust/signature.ts";
-import { type CrlOptions, loadCrls, withCrlOptions } from "../crl-options.ts";
 import { command, repeated, type Tools } from "../program.ts";
 import { readInput } from "../read-input.ts";
 import { loadTrustAnchors } from "../trust-anchors.ts";
+import { loadCrls, type TrustOptions, withTrustOptions } from "../trust-options.ts";
 
-type Options = CrlOptions & {
+type Options = TrustOptions & {
   readonly trustAnchor: readonly string[];
   readonly untrusted: readonly string[];
   readonly time?: string;
@@ -22,7 +22,7 @@ type Options = CrlOptions & {
 };
 
 export function verifyChainCommand({ say }: Tools): Command {
-  return withCrlOptions(
+  return withTrustOptions(
     command(
       "verify-chain",
       "prove one certificate by RFC 5280, section 6; for audits and conformance suites",

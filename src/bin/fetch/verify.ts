@@ -1,12 +1,12 @@
 import type { Command } from "commander";
 import { NOTHING_TRUSTED, verifyRelease } from "../../trust/verify-release.ts";
-import { type CrlOptions, loadCrls, withCrlOptions } from "../crl-options.ts";
 import { command, type Tools } from "../program.ts";
 import { readInput } from "../read-input.ts";
-import { type SettingOptions, settled, settledAnchors, withConfig } from "./settings.ts";
+import { type TrustOptions, withTrustOptions } from "../trust-options.ts";
+import { type SettingOptions, settled, settledPolicy, withConfig } from "./settings.ts";
 
 type Options = SettingOptions &
-  CrlOptions & {
+  TrustOptions & {
     readonly manifest: string;
     readonly signature: string;
   };
@@ -18,11 +18,10 @@ export function verifyCommand({ say }: Tools): Command {
     .option("--trust-anchor <file>", "the pinned certificate, PEM")
     .requiredOption("--manifest <file>", "manifest.json")
     .requiredOption("--signature <file>", "manifest.json.p7s");
-  return withConfig(withCrlOptions(made)).action(async (options: Options) => {
+  return withConfig(withTrustOptions(made)).action(async (options: Options) => {
     const { configuration } = await settled(options, say);
-    const { manifest, report } = verifyRelease({
-      ...(await loadCrls(options)),
-      anchors: await settledAnchors(configuration),
+    const { manifest, report } = await verifyRelease({
+      ...(await settledPolicy(configuration, options)),
       manifestBytes: await readInput(options.manifest),
       signatureBytes: await readInput(options.signature),
       now: new Date(),

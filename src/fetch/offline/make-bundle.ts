@@ -14,10 +14,9 @@ import { checkOutput, isSameFile, syncFolder } from "../../base/atomic-file.ts";
 import { sha256OfFile } from "../../base/digest.ts";
 import { ThemisError } from "../../base/error.ts";
 import { writeSize } from "../../base/units.ts";
-import type { Crl } from "../../format/cms/crl.ts";
 import { type ArchiveLayout, layOutArchive, type Member } from "../../format/pack/archive-index.ts";
 import { BLOCK_BYTES, END_OF_ARCHIVE, encodeMemberHeader, memberPadding } from "../../format/pack/ustar.ts";
-import type { TrustAnchor } from "../../trust/anchor.ts";
+import { policyOf, type TrustPolicy } from "../../trust/trust-policy.ts";
 import { NOTHING_TRUSTED } from "../../trust/verify-release.ts";
 import type { SignerReport } from "../../trust/verify-signature.ts";
 import { type Discovered, discover } from "../discover.ts";
@@ -29,23 +28,19 @@ import { PackUnusable, transfer } from "../transfer/transfer.ts";
 import { type Assets, chooseAssets, type DeltaChoice, WITHOUT_DELTAS } from "./choose-assets.ts";
 import { withWorkFolder, workFolderOf } from "./work-folder.ts";
 
-export type OfflineBundleRequest = Places & {
-  readonly anchors: readonly TrustAnchor[];
-  /** Revocation lists besides those in the signature. */
-  readonly crls?: readonly Crl[] | undefined;
-  /** Refuse what no fresh list vouches for; default false. */
-  readonly requireCrl?: boolean | undefined;
-  /** "" for the offered release. */
-  readonly version: string;
-  readonly deltas: DeltaChoice;
-  /** The file to make; one that is there is replaced at the end. */
-  readonly output: string;
-  /** Files that the output must not replace, besides those of the source. */
-  readonly inputs?: readonly string[] | undefined;
-  /** Bytes a second over all connections; undefined is no limit. */
-  readonly limitRate?: number | undefined;
-  readonly signal?: AbortSignal | undefined;
-};
+export type OfflineBundleRequest = Places &
+  TrustPolicy & {
+    /** "" for the offered release. */
+    readonly version: string;
+    readonly deltas: DeltaChoice;
+    /** The file to make; one that is there is replaced at the end. */
+    readonly output: string;
+    /** Files that the output must not replace, besides those of the source. */
+    readonly inputs?: readonly string[] | undefined;
+    /** Bytes a second over all connections; undefined is no limit. */
+    readonly limitRate?: number | undefined;
+    readonly signal?: AbortSignal | undefined;
+  };
 
 export type OfflineBundleTools = {
   readonly now: () => Date;
@@ -76,10 +71,10 @@ export async function makeOfflineBundle(
   const output = resolve(request.output);
   checkOutput(output);
   return withSources(request, tools, async (sources) => {
-    const { anchors, crls, requireCrl, version, signal } = request;
+    const { version, signal } = request;
     const now = tools.now();
     const fresh = { trusted: NOTHING_TRUSTED, kept: undefined };
-    const release = await discover({ sources, anchors, crls, requireCrl, version, ...fresh, now, signal });
+    const release = await discover({ ...policyOf(request), sources, version, ...fresh, now, signal });
     const assets = await chooseAssets(release, request.deltas, signal);
     const layout = layOutArchive([
       ...assets.documents.map(({ name, bytes }) => ({ name, size: bytes.length })),
