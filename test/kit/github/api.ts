@@ -18,6 +18,8 @@ export type ApiTools = {
   readonly bytesUrl: (asset: FakeAsset) => string | undefined;
   /** What GitHub makes of an asset's name. */
   readonly rename: (name: string) => string;
+  /** Old servers compute no digest of an asset. */
+  readonly tellsDigests: () => boolean;
   /** How many lists still show an asset that is deleted. */
   readonly deleteLag: () => number;
   /** Told of what breaks the contract, on either side. */

@@ -60,6 +60,8 @@ export type FakeSettings = {
   instead: ((path: string) => Answer | undefined) | undefined;
   /** What GitHub makes of an asset's name. */
   rename: (name: string) => string;
+  /** Old servers compute no digest of an asset. */
+  digests: boolean;
   /** How many lists still show an asset that is deleted. */
   deleteLag: number;
   /** Asked at each call: goes on, answers otherwise, or cuts the connection. */
@@ -90,6 +92,7 @@ export async function fakeGitHub({ ghes = false } = {}): Promise<FakeGitHub> {
     embedded: 1000,
     instead: undefined,
     rename: renamed,
+    digests: true,
     deleteLag: 0,
     interfere: undefined,
   };
@@ -133,6 +136,7 @@ export async function fakeGitHub({ ghes = false } = {}): Promise<FakeGitHub> {
             origins: () => urls,
             embedded: () => settings.embedded,
             rename: (name) => settings.rename(name),
+            tellsDigests: () => settings.digests,
             deleteLag: () => settings.deleteLag,
             bytesUrl: (asset) => (settings.delivery === "redirect" ? signed(asset) : undefined),
             violation: (words) => violations.push(words),
