@@ -15,6 +15,9 @@ const kinds = {
   OUTPUT_FAILED: ["failed", "local"],
   BUNDLE_MISSING: ["usage", "general"],
   BUNDLE_INCOMPLETE: ["refused", "general"],
+  PART_INVALID: ["refused", "general"],
+  PARTS_CONFLICT: ["refused", "general"],
+  PARTS_MISSING: ["refused", "general"],
   PAGE_CONFLICT: ["refused", "general"],
 } as const;
 
