@@ -30,6 +30,8 @@ export type TrustErrorCode =
   | "CHAIN_POLICY"
   /** Finding a chain, or proving lists, took more signature checks than anything honest takes. */
   | "CHAIN_TOO_COMPLEX"
+  /** It took more time or memory than anything honest takes, and was ended unanswered. */
+  | "VERIFICATION_ABANDONED"
   /** A proven list of its issuer names the certificate. */
   | "CERTIFICATE_REVOKED"
   /** The caller's file is not a certificate revocation list. */

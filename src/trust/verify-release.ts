@@ -9,7 +9,8 @@ import { decodeManifest, type Manifest } from "../format/manifest/manifest.ts";
 import { ReleaseError } from "./release-error.ts";
 import { policyOf, type TrustPolicy } from "./trust-policy.ts";
 import { markVerified, type Verified } from "./verified.ts";
-import { type SignatureReport, verifySignature } from "./verify-signature.ts";
+import type { SignatureReport } from "./verify-signature.ts";
+import { verifyInThread } from "./verify-thread.ts";
 
 /** What a device remembers having believed; zero and "" when it is new. */
 export type TrustedState = {
@@ -36,8 +37,10 @@ export const NOTHING_TRUSTED: TrustedState = { product: "", highestSequence: 0, 
 
 /** @throws TrustError, JsonError, DocumentError, PathError, ReleaseError */
 export async function verifyRelease(request: ReleaseRequest): Promise<VerifiedRelease> {
-  const { manifestBytes: content, signatureBytes: signature, now } = request;
-  const report = verifySignature({ ...policyOf(request), content, signature, now });
+  const { signatureBytes: signature, now } = request;
+  // A copy: what is parsed must be what was proven, whatever becomes of the caller's bytes meanwhile.
+  const content = Uint8Array.from(request.manifestBytes);
+  const report = await verifyInThread({ ...policyOf(request), content, signature, now });
   const manifest = decodeManifest(content);
   checkFreshness(manifest, request);
   return { manifest: markVerified(manifest), report };

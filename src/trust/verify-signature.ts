@@ -55,14 +55,22 @@ export type SignatureRequest = TrustPolicy & {
 
 /** @throws TrustError, with any code but ANCHOR_MALFORMED and CRL_MALFORMED */
 export function verifySignature(request: SignatureRequest): SignatureReport {
-  const { content, signature } = request;
-  refuseLarge("MANIFEST_TOO_LARGE", "signed document", content, MAX_CONTENT_BYTES);
-  refuseLarge("SIGNATURE_TOO_LARGE", "signature", signature, MAX_SIGNATURE_BYTES);
+  const { signature } = request;
+  refuseOversize(request);
   const signed = refuseMalformed("SIGNATURE_MALFORMED", () => decodeSignedData(signature));
   const checks = new SignatureChecks();
   return {
     signers: signed.signers.map((signer) => verifySigner(signer, signed, { ...request, checks })),
   };
+}
+
+/** @throws TrustError MANIFEST_TOO_LARGE, SIGNATURE_TOO_LARGE */
+export function refuseOversize({
+  content,
+  signature,
+}: Pick<SignatureRequest, "content" | "signature">): void {
+  refuseLarge("MANIFEST_TOO_LARGE", "signed document", content, MAX_CONTENT_BYTES);
+  refuseLarge("SIGNATURE_TOO_LARGE", "signature", signature, MAX_SIGNATURE_BYTES);
 }
 
 /**
