@@ -19,6 +19,8 @@ export type SignatureValidatorOptions = {
   readonly crls?: readonly Uint8Array[];
   /** Refuse what no fresh list vouches for. Without it a list can only revoke. */
   readonly requireCrl?: boolean;
+  /** So many distinct signers must have signed; default: one. */
+  readonly threshold?: number;
 };
 
 export class SignatureValidator {
@@ -26,14 +28,16 @@ export class SignatureValidator {
   readonly #now: () => Date;
   readonly #crls: readonly Crl[];
   readonly #requireCrl: boolean;
+  readonly #threshold: number;
 
   /** @throws TrustError ANCHOR_MALFORMED, CRL_MALFORMED */
-  constructor({ anchors, now, crls = [], requireCrl = false }: SignatureValidatorOptions) {
+  constructor({ anchors, now, crls = [], requireCrl = false, threshold = 1 }: SignatureValidatorOptions) {
     this.#anchors = anchors.flatMap(readTrustAnchors);
     if (this.#anchors.length === 0) throw new TrustError("ANCHOR_MALFORMED", "no trust anchor is pinned");
     this.#now = now;
     this.#crls = crls.flatMap(readCrls);
     this.#requireCrl = requireCrl;
+    this.#threshold = threshold;
   }
 
   /** @throws TrustError, for every reason not to believe `content` */
@@ -45,6 +49,7 @@ export class SignatureValidator {
       now: this.#now(),
       crls: this.#crls,
       requireCrl: this.#requireCrl,
+      threshold: this.#threshold,
     });
   }
 }

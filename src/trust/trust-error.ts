@@ -14,6 +14,8 @@ export type TrustErrorCode =
   | "DIGEST_MISMATCH"
   | "MANIFEST_TOO_LARGE"
   | "SIGNER_NOT_FOUND"
+  /** Each signature is right, and fewer distinct signers, or anchors above them, stand behind it than are wanted. */
+  | "THRESHOLD_NOT_MET"
   | "SIGNER_EXPIRED"
   | "SIGNER_NOT_YET_VALID"
   /** keyUsage or extKeyUsage do not allow signing code. */

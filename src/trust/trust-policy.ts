@@ -1,8 +1,9 @@
 /** What is demanded before a release is believed: one value, from the command that reads it to the verifier that obeys it. */
 import type { Crl } from "../format/cms/crl.ts";
 import type { TrustAnchor } from "./anchor.ts";
+import type { Threshold } from "./threshold.ts";
 
-export type TrustPolicy = {
+export type TrustPolicy = Threshold & {
   readonly anchors: readonly TrustAnchor[];
   /** Lists from elsewhere than the signature; of all of them the newest decides. */
   readonly crls?: readonly Crl[] | undefined;
@@ -11,6 +12,7 @@ export type TrustPolicy = {
 };
 
 /** The policy in a larger request, and nothing else of it. */
-export function policyOf({ anchors, crls, requireCrl }: TrustPolicy): TrustPolicy {
-  return { anchors, crls, requireCrl };
+export function policyOf(from: TrustPolicy): TrustPolicy {
+  const { anchors, crls, requireCrl, threshold, anchorThreshold } = from;
+  return { anchors, crls, requireCrl, threshold, anchorThreshold };
 }

@@ -4,8 +4,7 @@
  *   content + signature + anchors + now   ->   who signed, by which anchor     or a TrustError
  *
  * Every signer in the message must verify, not just one: a message with a bad signer was put together by
- * someone who is not the publisher. How many different signers are enough is the caller's policy; count
- * `publicKeySha256`, because one key can have many certificates.
+ * someone who is not the publisher. How many different signers are enough is the caller's policy (threshold.ts).
  */
 import { createHash } from "node:crypto";
 import { sha256 } from "../base/digest.ts";
@@ -16,6 +15,7 @@ import { decodeSignedData, type SignedData, type SignerInfo } from "../format/cm
 import { verifyCertificatePath } from "./certification-path.ts";
 import { isSignatureBy } from "./signature.ts";
 import { SignatureChecks } from "./signature-checks.ts";
+import { type CountedSigner, checkThreshold } from "./threshold.ts";
 import { refuseMalformed, TrustError } from "./trust-error.ts";
 import type { TrustPolicy } from "./trust-policy.ts";
 
@@ -60,40 +60,42 @@ export function verifySignature(request: SignatureRequest): SignatureReport {
   refuseLarge("SIGNATURE_TOO_LARGE", "signature", signature, MAX_SIGNATURE_BYTES);
   const signed = refuseMalformed("SIGNATURE_MALFORMED", () => decodeSignedData(signature));
   const checks = new SignatureChecks();
-  return {
-    signers: signed.signers.map((signer) => verifySigner(signer, signed, { ...request, checks })),
-  };
+  const verified = signed.signers.map((signer) => verifySigner(signer, signed, { ...request, checks }));
+  checkThreshold(verified, request);
+  return { signers: verified.map(({ report }) => report) };
 }
 
 /**
  * That every signer named in it signed exactly this content and is not expired. Says nothing of who they are: for a publisher
  * who has no anchor at hand, never for a device.
  *
+ * @returns their certificates
  * @throws TrustError
  */
 export function checkSignedContent({
   content,
   signature,
   now,
-}: Pick<SignatureRequest, "content" | "signature" | "now">): void {
+}: Pick<SignatureRequest, "content" | "signature" | "now">): readonly Certificate[] {
   refuseLarge("SIGNATURE_TOO_LARGE", "signature", signature, MAX_SIGNATURE_BYTES);
   const signed = refuseMalformed("SIGNATURE_MALFORMED", () => decodeSignedData(signature));
-  for (const signer of signed.signers) {
-    const { subject, notAfter } = signerOf(signer, signed, content);
-    if (now <= notAfter) continue;
+  return signed.signers.map((signer) => {
+    const certificate = signerOf(signer, signed, content);
+    const { subject, notAfter } = certificate;
+    if (now <= notAfter) return certificate;
     throw new TrustError(
       "SIGNER_EXPIRED",
       `the certificate of the signer ${subject.text} expired on ${notAfter.toISOString()}`,
       { facts: { subject: subject.text } },
     );
-  }
+  });
 }
 
 function verifySigner(
   signer: SignerInfo,
   signed: SignedData,
   { content, anchors, now, crls = [], requireCrl, checks }: SignatureRequest & { checks: SignatureChecks },
-): SignerReport {
+): CountedSigner & { readonly report: SignerReport } {
   const certificate = signerOf(signer, signed, content);
   const { anchor, notRevoked } = verifyCertificatePath({
     signer: certificate,
@@ -104,7 +106,7 @@ function verifySigner(
     requireCrl,
     checks,
   });
-  return {
+  const report = {
     subject: certificate.subject.text,
     issuer: certificate.issuer.text,
     serial: certificate.serial,
@@ -117,6 +119,7 @@ function verifySigner(
     notRevoked,
     signingTime: signer.signingTime,
   };
+  return { certificate, anchor, report };
 }
 
 /** The certificate whose key signed this content. */
