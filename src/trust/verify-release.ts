@@ -8,6 +8,7 @@
 import { decodeManifest, type Manifest } from "../format/manifest/manifest.ts";
 import { ReleaseError } from "./release-error.ts";
 import { policyOf, type TrustPolicy } from "./trust-policy.ts";
+import { checkAgainstTrustRoot } from "./trust-root.ts";
 import { markVerified, type Verified } from "./verified.ts";
 import { type SignatureReport, verifySignature } from "./verify-signature.ts";
 
@@ -39,6 +40,7 @@ export async function verifyRelease(request: ReleaseRequest): Promise<VerifiedRe
   const { manifestBytes: content, signatureBytes: signature, now } = request;
   const report = verifySignature({ ...policyOf(request), content, signature, now });
   const manifest = decodeManifest(content);
+  checkAgainstTrustRoot(manifest, request);
   checkFreshness(manifest, request);
   return { manifest: markVerified(manifest), report };
 }

@@ -13,6 +13,7 @@ import type { Certificate } from "../format/cms/certificate.ts";
 import { equalBytes } from "../format/cms/der.ts";
 import { decodeSignedData, type SignedData, type SignerInfo } from "../format/cms/signed-data.ts";
 import { verifyCertificatePath } from "./certification-path.ts";
+import { noPolicyInputs, type PolicyInputs } from "./policy-graph.ts";
 import { isSignatureBy } from "./signature.ts";
 import { SignatureChecks } from "./signature-checks.ts";
 import { type CountedSigner, checkThreshold } from "./threshold.ts";
@@ -66,6 +67,44 @@ export function verifySignature(request: SignatureRequest): SignatureReport {
 }
 
 /**
+ * One message that satisfies each of several policies, as a trust root does the one before it and itself. Every signer is
+ * vouched for by one of them at least, and counts for each that does.
+ *
+ * @throws TrustError, with any code but ANCHOR_MALFORMED and CRL_MALFORMED
+ */
+export function verifyForEach(
+  { content, signature, now }: Pick<SignatureRequest, "content" | "signature" | "now">,
+  policies: readonly TrustPolicy[],
+): SignatureReport {
+  refuseLarge("SIGNATURE_TOO_LARGE", "signature", signature, MAX_SIGNATURE_BYTES);
+  const signed = refuseMalformed("SIGNATURE_MALFORMED", () => decodeSignedData(signature));
+  const checks = new SignatureChecks();
+  const counted = policies.map((): CountedSigner[] => []);
+  const signers = signed.signers.map((signer) => {
+    const refusals: TrustError[] = [];
+    let report: SignerReport | undefined;
+    for (const [i, policy] of policies.entries()) {
+      try {
+        const verified = verifySigner(signer, signed, { ...policy, content, signature, now, checks });
+        counted[i]!.push(verified);
+        report ??= verified.report;
+      } catch (error) {
+        if (!(error instanceof TrustError) || error.code === "CHAIN_TOO_COMPLEX") throw error;
+        refusals.push(error);
+      }
+    }
+    if (report === undefined) throw refusals[0];
+    return report;
+  });
+  for (const [i, policy] of policies.entries()) checkThreshold(counted[i]!, policy);
+  return { signers };
+}
+
+function onlyPolicy(policy: string): Pick<PolicyInputs, "acceptable" | "requireExplicitPolicy"> {
+  return { acceptable: new Set([policy]), requireExplicitPolicy: true };
+}
+
+/**
  * That every signer named in it signed exactly this content and is not expired. Says nothing of who they are: for a publisher
  * who has no anchor at hand, never for a device.
  *
@@ -94,8 +133,21 @@ export function checkSignedContent({
 function verifySigner(
   signer: SignerInfo,
   signed: SignedData,
-  { content, anchors, now, crls = [], requireCrl, checks }: SignatureRequest & { checks: SignatureChecks },
+  request: SignatureRequest & { readonly checks: SignatureChecks },
 ): CountedSigner & { readonly report: SignerReport } {
+  const {
+    content,
+    anchors,
+    now,
+    crls = [],
+    requireCrl,
+    checks,
+    signerUsage,
+    signerPolicy,
+    revoked,
+  } = request;
+  if (request.trustRoot !== undefined)
+    throw new TypeError("the trust root says what to demand, and was not asked");
   const certificate = signerOf(signer, signed, content);
   const { anchor, notRevoked } = verifyCertificatePath({
     signer: certificate,
@@ -105,6 +157,9 @@ function verifySigner(
     crls: [...crls, ...signed.crls],
     requireCrl,
     checks,
+    signerUsage,
+    revoked,
+    policies: signerPolicy ? { ...noPolicyInputs, ...onlyPolicy(signerPolicy) } : undefined,
   });
   const report = {
     subject: certificate.subject.text,
