@@ -8,6 +8,7 @@
 import { decodeManifest, type Manifest } from "../format/manifest/manifest.ts";
 import { ReleaseError } from "./release-error.ts";
 import { policyOf, type TrustPolicy } from "./trust-policy.ts";
+import { checkAgainstTrustRoot } from "./trust-root.ts";
 import { markVerified, type Verified } from "./verified.ts";
 import type { SignatureReport } from "./verify-signature.ts";
 import { verifyInThread } from "./verify-thread.ts";
@@ -42,6 +43,7 @@ export async function verifyRelease(request: ReleaseRequest): Promise<VerifiedRe
   const content = Uint8Array.from(request.manifestBytes);
   const report = await verifyInThread({ ...policyOf(request), content, signature, now });
   const manifest = decodeManifest(content);
+  checkAgainstTrustRoot(manifest, request);
   checkFreshness(manifest, request);
   return { manifest: markVerified(manifest), report };
 }

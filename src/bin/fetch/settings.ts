@@ -23,6 +23,7 @@ export type SettingOptions = ConfigOptions &
     readonly source?: string;
     readonly root?: string;
     readonly trustAnchor?: string;
+    readonly threshold?: number;
     readonly version?: string;
     readonly connections?: number;
     readonly mirror?: readonly string[];
@@ -67,7 +68,9 @@ export async function settledRoot(options: SettingOptions, say: Reporter): Promi
 
 /** @throws ConfigError; TrustError ANCHOR_MALFORMED, CRL_MALFORMED */
 export async function settledPolicy({ checker }: Configuration, options: TrustOptions): Promise<TrustPolicy> {
-  return loadTrustPolicy(options, demanded(checker.trustAnchor, "checker.trustAnchor", "--trust-anchor"));
+  const { threshold } = checker;
+  const anchor = demanded(checker.trustAnchor, "checker.trustAnchor", "--trust-anchor");
+  return loadTrustPolicy({ ...options, threshold }, anchor);
 }
 
 /** What a file says about GitHub waits until a source is there; a flag must be of use. @throws ThemisError USAGE */
@@ -90,6 +93,7 @@ function flagsOf(options: SettingOptions): FlagValue[] {
     ["checker.tokenFile", "--token-file", options.tokenFile],
     ["checker.version", "--version", options.version],
     ["checker.trustAnchor", "--trust-anchor", options.trustAnchor],
+    ["checker.threshold", "--threshold", options.threshold],
     ["autoUpdate.connections", "--connections", options.connections],
     ["autoUpdate.limitRate", "--limit-rate", limitRate === undefined ? undefined : parseRate(limitRate)],
     [

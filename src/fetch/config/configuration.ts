@@ -28,6 +28,8 @@ export type Configuration = {
     readonly version: string;
     readonly channel: string | undefined;
     readonly trustAnchor: string | undefined;
+    /** Distinct signers that must have signed; undefined is one. */
+    readonly threshold: number | undefined;
     readonly intervalMs: number;
     readonly jitterMs: number;
     readonly deadlineMs: number | undefined;
@@ -84,10 +86,10 @@ export function configurationOf(layered: Layered): Configuration {
 }
 
 function checkerOf({ document: { checker }, placeOf }: Layered, reading: Reading): Configuration["checker"] {
-  const { source, mirrors, api, tokenFile, version = "", channel, trustAnchor } = checker;
+  const { source, mirrors, api, tokenFile, version = "", channel, trustAnchor, threshold } = checker;
   const place = (name: string, pointer: string): string => releasePlace(name, pointer, placeOf);
   return {
-    ...{ api, version, channel },
+    ...{ api, version, channel, threshold },
     source: source && place(source, "/checker/source"),
     mirrors: mirrors.map((mirror, index) => place(mirror, `/checker/mirrors/${index}`)),
     tokenFile: reading.file("/checker/tokenFile", tokenFile),
