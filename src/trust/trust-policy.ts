@@ -8,9 +8,14 @@ export type TrustPolicy = {
   readonly crls?: readonly Crl[] | undefined;
   /** Refuse what no fresh list vouches for. Without it a list can only revoke. */
   readonly requireCrl?: boolean | undefined;
+  /** No release below it is believed, whoever asks for one; default: 0. */
+  readonly minSequence?: number | undefined;
+  /** Refuse what comes without a signed document of the device's channel. */
+  readonly requireChannel?: boolean | undefined;
 };
 
 /** The policy in a larger request, and nothing else of it. */
-export function policyOf({ anchors, crls, requireCrl }: TrustPolicy): TrustPolicy {
-  return { anchors, crls, requireCrl };
+export function policyOf(policy: TrustPolicy): TrustPolicy {
+  const { anchors, crls, requireCrl, minSequence, requireChannel } = policy;
+  return { anchors, crls, requireCrl, minSequence, requireChannel };
 }

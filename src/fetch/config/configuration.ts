@@ -27,6 +27,7 @@ export type Configuration = {
     /** "" for the offered release. */
     readonly version: string;
     readonly channel: string | undefined;
+    readonly requireChannel: boolean;
     readonly trustAnchor: string | undefined;
     readonly intervalMs: number;
     readonly jitterMs: number;
@@ -84,10 +85,10 @@ export function configurationOf(layered: Layered): Configuration {
 }
 
 function checkerOf({ document: { checker }, placeOf }: Layered, reading: Reading): Configuration["checker"] {
-  const { source, mirrors, api, tokenFile, version = "", channel, trustAnchor } = checker;
+  const { source, mirrors, api, tokenFile, version = "", channel, requireChannel, trustAnchor } = checker;
   const place = (name: string, pointer: string): string => releasePlace(name, pointer, placeOf);
   return {
-    ...{ api, version, channel },
+    ...{ api, version, channel, requireChannel },
     source: source && place(source, "/checker/source"),
     mirrors: mirrors.map((mirror, index) => place(mirror, `/checker/mirrors/${index}`)),
     tokenFile: reading.file("/checker/tokenFile", tokenFile),
