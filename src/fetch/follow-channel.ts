@@ -6,7 +6,9 @@
  * A device that has obeyed one once never does without again: a source that hides it (TUF: freeze) would else
  * bring back what was recalled, or offer to all what is for few.
  */
+import { sha256 } from "../base/digest.ts";
 import { channelAssets, MAX_CHANNEL_BYTES } from "../format/channel/channel.ts";
+import { manifestKind } from "../format/manifest/manifest.ts";
 import { type ChannelDecision, type ChannelDevice, decideChannel } from "../trust/channel-decision.ts";
 import { ReleaseError } from "../trust/release-error.ts";
 import { contentSignedBy } from "../trust/signed-digest.ts";
@@ -16,6 +18,7 @@ import type { TrustedState } from "../trust/verify-release.ts";
 import { MAX_SIGNATURE_BYTES } from "../trust/verify-signature.ts";
 import { below } from "./discover.ts";
 import { FetchError } from "./fetch-error.ts";
+import { MANIFEST } from "./read-release.ts";
 import type { Source } from "./transfer/source.ts";
 
 export type FollowRequest = TrustPolicy & {
@@ -27,6 +30,8 @@ export type FollowRequest = TrustPolicy & {
   /** "" for what is offered. */
   readonly version: string;
   readonly allowDowngrade: boolean;
+  /** The source has one release, and no other can be had. */
+  readonly hasOneRelease: boolean;
   readonly now: Date;
   readonly signal?: AbortSignal | undefined;
 };
@@ -34,6 +39,8 @@ export type FollowRequest = TrustPolicy & {
 export type Followed = VerifiedChannel & {
   readonly documents: ChannelDocuments;
   readonly decision: ChannelDecision;
+  /** The digest of the only manifest that there is; undefined where all can be had. */
+  readonly available: string | undefined;
   /** Nothing is remembered of this version yet. */
   readonly isNews: boolean;
   /** The device has no number among all devices yet. */
@@ -81,9 +88,17 @@ export async function followChannel(request: FollowRequest): Promise<Followed | 
     ...policyOf(request),
     ...{ documentBytes, signatureBytes, channel, now, trusted },
   });
-  const decision = decideChannel({ document: proven.document, device, version, allowDowngrade });
+  const available = request.hasOneRelease ? await onlyManifest(request) : undefined;
+  const { document } = proven;
+  const decision = decideChannel({ document, device, version, allowDowngrade, available });
   const isNews = known?.sha256 !== proven.sha256 || trusted.channel !== channel;
-  return { ...proven, documents, decision, isNews, isUnnumbered: device.id === "" };
+  return { ...proven, documents, decision, available, isNews, isUnnumbered: device.id === "" };
+}
+
+/** Nobody believes it yet: by its digest it is compared with what is named, and read again. */
+async function onlyManifest({ sources: [source], signal }: FollowRequest): Promise<string | undefined> {
+  const found = await source?.readAll(MANIFEST, manifestKind.maxBytes, { signal });
+  return found === undefined || typeof found === "string" ? undefined : sha256(found.bytes);
 }
 
 /** From the first source that has it. @throws FetchError: of the first that failed, when none has */

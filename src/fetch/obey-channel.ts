@@ -37,11 +37,11 @@ export function believe(
   { state, now }: Pick<Installation, "state" | "now">,
   recovery: Recovery,
 ): ChannelDecision {
-  const { document } = followed;
+  const { document, available } = followed;
   const { channel } = document;
   checkChannelFreshness(followed, { channel, now: now(), trusted: state.trusted() });
   const id = state.makeDeviceId(device.id);
-  const decided = decideChannel({ document, device: { ...device, id }, version, allowDowngrade });
+  const decided = decideChannel({ document, device: { ...device, id }, version, allowDowngrade, available });
   if (JSON.stringify(decided.answer) !== JSON.stringify(followed.decision.answer))
     throw new DecisionChanged(recovery);
   const trusted = havingBelieved(state.trusted(), followed, now());

@@ -9,7 +9,7 @@ import { type Discovered, type DiscoverRequest, discover } from "./discover.ts";
 import { type Followed, type FollowRequest, followChannel } from "./follow-channel.ts";
 
 export type OfferedRequest = Omit<DiscoverRequest, "named" | "recipient" | "channel"> &
-  Pick<FollowRequest, "channel" | "device" | "allowDowngrade"> & {
+  Pick<FollowRequest, "channel" | "device" | "allowDowngrade" | "hasOneRelease"> & {
     /** What is installed is what is wanted, whatever is offered. */
     readonly isRepair: boolean;
   };
@@ -21,7 +21,7 @@ export type Offered =
 
 /** @throws what followChannel and discover throw; ReleaseError PLATFORM_MISMATCH, RELEASE_RECALLED, STEPPING_STONE */
 export async function discoverOffered(request: OfferedRequest): Promise<Offered> {
-  const { device, allowDowngrade, isRepair, ...rest } = request;
+  const { device, allowDowngrade, hasOneRelease: _, isRepair, ...rest } = request;
   const recipient: Recipient = device;
   const followed = isRepair ? undefined : await followChannel({ ...policyOf(request), ...request });
   if (!followed) {

@@ -78,6 +78,7 @@ export function offeredFor(
     ...policyOf(request),
     ...{ sources, version, channel, allowDowngrade, trusted, now, signal },
     isRepair: only !== undefined || repairs,
+    hasOneRelease: request.offline !== undefined,
     device: deviceFor(request, state, deviceId),
     kept: state?.keptRelease(),
   };

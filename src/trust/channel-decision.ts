@@ -34,6 +34,8 @@ export type ChannelQuestion = {
   readonly version: string;
   /** An operator lets the device go to what is older. */
   readonly allowDowngrade: boolean;
+  /** The digest of the one manifest that there is, as in an offline bundle; undefined where a source has them all. */
+  readonly available?: string | undefined;
 };
 
 export type ChannelAnswer =
@@ -44,7 +46,7 @@ export type ChannelAnswer =
   | { readonly kind: "stay"; readonly why: StayReason }
   | {
       readonly kind: "refuse";
-      readonly code: "PLATFORM_MISMATCH" | "RELEASE_RECALLED" | "STEPPING_STONE";
+      readonly code: "PLATFORM_MISMATCH" | "RELEASE_RECALLED" | "STEPPING_STONE" | "CHANNEL_MIX";
       readonly message: string;
     };
 
@@ -89,7 +91,7 @@ function offerFor({ offers }: Channel, device: ChannelDevice): ChannelOffer | un
 }
 
 function answerTo(
-  { document, device, version, allowDowngrade }: ChannelQuestion,
+  { document, device, version, allowDowngrade, available }: ChannelQuestion,
   offer: ChannelOffer | undefined,
   recall: Recall | undefined,
 ): ChannelAnswer {
@@ -109,7 +111,16 @@ function answerTo(
       `the channel offers nothing for ${platformName(device)}, but for ${offered}`,
     );
   }
-  const mine = offer.releases.filter((release) => isFor(release, device.id));
+  const there = offer.releases.filter(
+    ({ manifest_sha256 }) => available === undefined || available === manifest_sha256,
+  );
+  if (there.length === 0 && available !== installed.manifest_sha256) {
+    const taken = document.recalls.find(({ manifest_sha256 }) => manifest_sha256 === available);
+    return taken
+      ? refuse("RELEASE_RECALLED", recalled(taken))
+      : refuse("CHANNEL_MIX", "the release that is there is none that the channel offers for this device");
+  }
+  const mine = there.filter((release) => isFor(release, device.id));
   const goal = mine.at(-1);
   if (!goal) return { kind: "stay", why: "not-yet" };
   if (installed.version === "" || goal.manifest_sha256 === installed.manifest_sha256)
