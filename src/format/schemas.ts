@@ -1,4 +1,5 @@
 /** Every document that a bundle holds, and the device's configuration, as JSON Schema 2020-12; scripts/schemas.ts writes them to schemas/. */
+import { channelSchema } from "./channel/channel.ts";
 import { themisYmlSchema } from "./config/themis-yml.ts";
 import { deltaManifestSchema } from "./manifest/delta-manifest.ts";
 import { deltaReportSchema } from "./manifest/delta-report.ts";
@@ -12,6 +13,7 @@ export const documentSchemas: Readonly<Record<string, object>> = {
   "delta-manifest": { $schema: DIALECT, title: "themis-bundle delta manifest", ...deltaManifestSchema },
   "delta-report": { $schema: DIALECT, title: "themis-bundle delta report", ...deltaReportSchema },
   "trust-root": { $schema: DIALECT, title: "themis-bundle trust root", ...trustRootSchema },
+  channel: { $schema: DIALECT, title: "themis-bundle channel document", ...channelSchema },
   "themis-yml": {
     $schema: DIALECT,
     ...themisYmlSchema,

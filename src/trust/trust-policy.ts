@@ -17,13 +17,15 @@ export type TrustPolicy = Threshold & {
   readonly revoked?: readonly TrustAnchor[] | undefined;
   /** The product that the trust root is of, "" for any. */
   readonly product?: string | undefined;
-  /** No release with a smaller sequence, whoever signed it. */
+  /** No release below it is believed, whoever signed it and whoever asks for one; default: 0. */
   readonly minSequence?: number | undefined;
   /**
    * Where the first trust root comes from that says all of this for each role (trust-root.ts). As long as it stands
    * here, the policy is not complete, and verifies nothing.
    */
   readonly trustRoot?: TrustRootPin | undefined;
+  /** Refuse what comes without a signed document of the device's channel. */
+  readonly requireChannel?: boolean | undefined;
 };
 
 export type TrustRootPin =
@@ -35,9 +37,9 @@ export type TrustRootPin =
 /** The policy in a larger request, and nothing else of it. */
 export function policyOf(from: TrustPolicy): TrustPolicy {
   const { anchors, crls, requireCrl, threshold, anchorThreshold } = from;
-  const { signerUsage, signerPolicy, revoked, product, minSequence, trustRoot } = from;
+  const { signerUsage, signerPolicy, revoked, product, minSequence, trustRoot, requireChannel } = from;
   return {
     ...{ anchors, crls, requireCrl, threshold, anchorThreshold },
-    ...{ signerUsage, signerPolicy, revoked, product, minSequence, trustRoot },
+    ...{ signerUsage, signerPolicy, revoked, product, minSequence, trustRoot, requireChannel },
   };
 }

@@ -59,7 +59,7 @@ function publishedText(
 }
 
 /** @throws ThemisError USAGE */
-function parsePage(to: string): string {
+export function parsePage(to: string): string {
   const page = to.startsWith("file://") ? pathOfUrl(to) : to.startsWith("file:") ? to.slice(5) : "";
   if (page !== "") return page;
   throw new ThemisError("USAGE", "usage", `--to takes file:FOLDER, not ${JSON.stringify(to)}`, {

@@ -25,6 +25,8 @@ export type SettingOptions = ConfigOptions &
     readonly trustAnchor?: string;
     readonly threshold?: number;
     readonly version?: string;
+    readonly channel?: string;
+    readonly requireChannel?: boolean;
     readonly connections?: number;
     readonly mirror?: readonly string[];
     readonly keep?: readonly string[];
@@ -68,9 +70,9 @@ export async function settledRoot(options: SettingOptions, say: Reporter): Promi
 
 /** @throws ConfigError; TrustError ANCHOR_MALFORMED, CRL_MALFORMED */
 export async function settledPolicy({ checker }: Configuration, options: TrustOptions): Promise<TrustPolicy> {
-  const { threshold } = checker;
+  const { threshold, requireChannel } = checker;
   const anchor = demanded(checker.trustAnchor, "checker.trustAnchor", "--trust-anchor");
-  return loadTrustPolicy({ ...options, threshold }, anchor);
+  return { ...(await loadTrustPolicy({ ...options, threshold }, anchor)), requireChannel };
 }
 
 /** What a file says about GitHub waits until a source is there; a flag must be of use. @throws ThemisError USAGE */
@@ -92,6 +94,8 @@ function flagsOf(options: SettingOptions): FlagValue[] {
     ["checker.api", "--api", options.api],
     ["checker.tokenFile", "--token-file", options.tokenFile],
     ["checker.version", "--version", options.version],
+    ["checker.channel", "--channel", options.channel],
+    ["checker.requireChannel", "--require-channel", options.requireChannel],
     ["checker.trustAnchor", "--trust-anchor", options.trustAnchor],
     ["checker.threshold", "--threshold", options.threshold],
     ["autoUpdate.connections", "--connections", options.connections],
