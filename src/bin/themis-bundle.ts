@@ -25,6 +25,7 @@ const commands = {
   verify: async () => (await import("./bundle/verify.ts")).verifyCommand,
   publish: async () => (await import("./bundle/publish.ts")).publishCommand,
   inspect: async () => (await import("./bundle/inspect.ts")).inspectCommand,
+  log: async () => (await import("./bundle/log.ts")).logCommand,
   keys: async () => (await import("./bundle/keys.ts")).keysCommand,
   delta: async () => (await import("./bundle/delta.ts")).deltaCommand,
 };

@@ -1,5 +1,6 @@
 /** Every document that a bundle holds, and the device's configuration, as JSON Schema 2020-12; scripts/schemas.ts writes them to schemas/. */
 import { themisYmlSchema } from "./config/themis-yml.ts";
+import { logEntrySchema } from "./log/log-entry.ts";
 import { deltaManifestSchema } from "./manifest/delta-manifest.ts";
 import { deltaReportSchema } from "./manifest/delta-report.ts";
 import { manifestSchema } from "./manifest/manifest.ts";
@@ -10,6 +11,7 @@ export const documentSchemas: Readonly<Record<string, object>> = {
   manifest: { $schema: DIALECT, title: "themis-bundle manifest", ...manifestSchema },
   "delta-manifest": { $schema: DIALECT, title: "themis-bundle delta manifest", ...deltaManifestSchema },
   "delta-report": { $schema: DIALECT, title: "themis-bundle delta report", ...deltaReportSchema },
+  "log-entry": { $schema: DIALECT, title: "themis-bundle log entry", ...logEntrySchema },
   "themis-yml": {
     $schema: DIALECT,
     ...themisYmlSchema,
