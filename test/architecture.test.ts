@@ -26,6 +26,7 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   asn1js: /^publish\/sign\//,
   "graphene-pk11": /^publish\/sign\/token(-object|-place)?\.ts$/,
   "bsdiff-node": /^publish\/diff\//,
+  "@octokit/rest": /^publish\/upload\/github\/octokit\.ts$/,
   ajv: /^format\//,
   undici: /^fetch\/transfer\/(http-(client|body)|undici-parts\.d)\.ts$/,
   yaml: /^format\/config\/yaml-document\.ts$/,
@@ -33,7 +34,15 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   "@inquirer/password": /^bin\//,
 };
 
-const PUBLISHER_PACKAGES = ["pkijs", "asn1js", "graphene-pk11", "pkcs11js", "bsdiff-node", "tar"];
+const PUBLISHER_PACKAGES = [
+  "pkijs",
+  "asn1js",
+  "graphene-pk11",
+  "pkcs11js",
+  "bsdiff-node",
+  "tar",
+  "@octokit/rest",
+];
 
 type Import = { readonly from: string; readonly to: string };
 
