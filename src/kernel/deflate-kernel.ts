@@ -78,6 +78,11 @@ export class DeflateKernel {
     let at = 0;
     for (let fed = false; ; ) {
       const answer = run();
+      if (outputBytes() > 0) {
+        yield new Uint8Array(memory.buffer, outputPlace(), outputBytes());
+        takeOutput();
+      }
+      if (answer === DONE) return;
       if (answer === WANTS_INPUT) {
         if (fed && at === content.length && !last) return;
         const room = inputRoom();
@@ -86,11 +91,7 @@ export class DeflateKernel {
         at += bytes;
         fed = true;
         feed(bytes, last && at === content.length);
-        continue;
       }
-      if (outputBytes() > 0) yield new Uint8Array(memory.buffer, outputPlace(), outputBytes());
-      takeOutput();
-      if (answer === DONE) return;
     }
   }
 }
