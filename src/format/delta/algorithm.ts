@@ -6,7 +6,6 @@
  */
 import { type ByteSource, readAll } from "../../base/byte-source.ts";
 import type { Algorithm } from "../manifest/delta-manifest.ts";
-import { applyArchive } from "./archive/apply.ts";
 import { isArchivePatch, readArchivePatch } from "./archive/container.ts";
 import { describeEncoder, encoderOf } from "./archive/encoder.ts";
 import { expandedBytes, fileBytes } from "./archive/recipe.ts";
@@ -119,8 +118,12 @@ const zstdDict: PatchFormat = {
 const themis: PatchFormat = {
   algorithm: "THEMIS",
   recognises: isArchivePatch,
-  apply: (request) =>
-    applyArchive(request, (inner) => applyPatch({ ...inner, written: { size: 0, read: refuseToReadBack } })),
+  apply: async function* (request) {
+    // Loaded when it is used: most patches are of another format.
+    const { applyArchive } = await import("./archive/apply.ts");
+    const written = { size: 0, read: refuseToReadBack };
+    yield* applyArchive(request, (inner) => applyPatch({ ...inner, written }));
+  },
   describe: (patch) => {
     const { recipe, algorithm, inner } = readArchivePatch(patch);
     const { source, target } = recipe;
