@@ -43,6 +43,8 @@ export type ReleaseRequest = TrustPolicy & {
   readonly trusted: TrustedState;
   /** The version that was asked for, "" for whatever is offered. */
   readonly version: string;
+  /** How far below the highest that was believed it may lie; default: not at all. */
+  readonly leastSequence?: number | undefined;
   /** undefined when the release is for nobody in particular, as on the machine of a publisher. */
   readonly recipient?: Recipient | undefined;
 };
@@ -78,7 +80,7 @@ export async function verifyRelease(request: ReleaseRequest): Promise<VerifiedRe
 
 export type FreshnessRequest = Pick<
   ReleaseRequest,
-  "now" | "trusted" | "version" | "minSequence" | "recipient"
+  "now" | "trusted" | "version" | "minSequence" | "leastSequence" | "recipient"
 >;
 
 /**
@@ -116,7 +118,7 @@ export function checkFreshness(manifest: Manifest, request: FreshnessRequest): v
 
 function checkSequence(
   { version, sequence }: Manifest,
-  { trusted: { highestSequence }, minSequence = 0 }: FreshnessRequest,
+  { trusted: { highestSequence }, minSequence = 0, leastSequence = highestSequence }: FreshnessRequest,
 ): void {
   if (sequence < minSequence) {
     throw new ReleaseError(
@@ -125,7 +127,7 @@ function checkSequence(
       { hint: "the publisher has ruled it out for good; ask for a newer release" },
     );
   }
-  if (sequence < highestSequence) {
+  if (sequence < Math.min(leastSequence, highestSequence)) {
     throw new ReleaseError(
       "RELEASE_OLDER",
       `the release has sequence ${sequence}, this device has already believed ${highestSequence}`,
