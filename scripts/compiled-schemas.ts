@@ -13,8 +13,16 @@ import { deltaManifestKind } from "../src/format/manifest/delta-manifest.ts";
 import { deltaReportKind } from "../src/format/manifest/delta-report.ts";
 import { manifestKind } from "../src/format/manifest/manifest.ts";
 import { restorePointKind } from "../src/format/record/restore-point.ts";
+import { trustRootKind } from "../src/format/trust-root/trust-root.ts";
 
-const KINDS = [manifestKind, deltaManifestKind, deltaReportKind, restorePointKind, channelKind];
+const KINDS = [
+  manifestKind,
+  deltaManifestKind,
+  deltaReportKind,
+  restorePointKind,
+  trustRootKind,
+  channelKind,
+];
 
 /** What is in the place of the two files that compile schemas when they run from sources. */
 export function compiledSchemas(): Plugin {

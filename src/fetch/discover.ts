@@ -18,6 +18,7 @@ import {
   verifyRelease,
 } from "../trust/verify-release.ts";
 import type { SignatureReport } from "../trust/verify-signature.ts";
+import { prewarmVerification } from "../trust/verify-thread.ts";
 import { FetchError } from "./fetch-error.ts";
 import { type KeptRelease, MANIFEST, type ReleaseDocuments, readRelease, SIGNATURE } from "./read-release.ts";
 import { eitherFolder } from "./transfer/either-folder.ts";
@@ -65,6 +66,7 @@ export type Discovered = {
 
 /** @throws FetchError SOURCE_*; everything verifyRelease throws */
 export async function discover(request: DiscoverRequest): Promise<Discovered> {
+  prewarmVerification();
   const { asked, folder, documents, proven } = await findRelease(request);
   const { manifest, report } = proven;
   // Mirrors hold it under the same name; where a tag names it for good, it is read there.

@@ -9,6 +9,7 @@ export type ReleaseErrorCode =
   | "MANIFEST_EXPIRED"
   /** Rollback: a release below one that was believed. */
   | "RELEASE_OLDER"
+  /** The trust root allows no release with so small a sequence, not even to an operator. */
   | "BELOW_MIN_SEQUENCE"
   /** Fast-forward: a number so far ahead that no honest one would come after it. */
   | "FAST_FORWARD"

@@ -10,8 +10,10 @@ import { mayUpgradeFrom, type Step } from "../format/channel/upgrade-path.ts";
 import { decodeManifest, type Manifest } from "../format/manifest/manifest.ts";
 import { ReleaseError } from "./release-error.ts";
 import { policyOf, type TrustPolicy } from "./trust-policy.ts";
+import { checkAgainstTrustRoot } from "./trust-root.ts";
 import { markVerified, type Verified } from "./verified.ts";
-import { type SignatureReport, verifySignature } from "./verify-signature.ts";
+import type { SignatureReport } from "./verify-signature.ts";
+import { verifyInThread } from "./verify-thread.ts";
 
 /** What a device remembers having believed; zero and "" when it is new. */
 export type TrustedState = {
@@ -71,9 +73,12 @@ export const MAX_SEQUENCE_STEP = 1e14;
 
 /** @throws TrustError, JsonError, DocumentError, PathError, ReleaseError */
 export async function verifyRelease(request: ReleaseRequest): Promise<VerifiedRelease> {
-  const { manifestBytes: content, signatureBytes: signature, now } = request;
-  const report = verifySignature({ ...policyOf(request), content, signature, now });
+  const { signatureBytes: signature, now } = request;
+  // A copy: what is parsed must be what was proven, whatever becomes of the caller's bytes meanwhile.
+  const content = Uint8Array.from(request.manifestBytes);
+  const report = await verifyInThread({ ...policyOf(request), content, signature, now });
   const manifest = decodeManifest(content);
+  checkAgainstTrustRoot(manifest, request);
   checkFreshness(manifest, request);
   return { manifest: markVerified(manifest), report };
 }
@@ -124,7 +129,10 @@ function checkSequence(
     throw new ReleaseError(
       "BELOW_MIN_SEQUENCE",
       `${version} has sequence ${sequence}, and nothing below ${minSequence} is installed any more`,
-      { hint: "the publisher has ruled it out for good; ask for a newer release" },
+      {
+        facts: { sequence, minSequence },
+        hint: "the publisher has ruled it out for good; ask for a newer release",
+      },
     );
   }
   if (sequence < Math.min(leastSequence, highestSequence)) {

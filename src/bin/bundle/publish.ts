@@ -4,27 +4,45 @@ import { ThemisError } from "../../base/error.ts";
 import { openBundle } from "../../publish/bundle.ts";
 import { proveBundle } from "../../publish/prove-bundle.ts";
 import { type FolderPublication, publishToFolder } from "../../publish/upload/folder-page.ts";
+import type { TrustPolicy } from "../../trust/trust-policy.ts";
 import { command, type Tools } from "../program.ts";
-import { loadTrustPolicy } from "../trust-options.ts";
+import { loadTrustPolicy, type TrustOptions, withTrustOptions } from "../trust-options.ts";
+
+type Options = TrustOptions & { readonly to: string; readonly trustAnchor?: string };
 
 export function publishCommand({ say, signal }: Tools): Command {
-  return command("publish", "prove a signed bundle and put it on its release page", [
+  const made = command("publish", "prove a signed bundle and put it on its release page", [
     "themis-bundle publish bundle --to file:/srv/releases/app --trust-anchor pki/root.pem",
   ])
     .argument("<bundle>", "a signed bundle")
     .requiredOption("--to <page>", "file:FOLDER, which any web server can serve")
-    .option("--trust-anchor <file>", "also prove that the signer's chain ends at this certificate")
-    .action(async (folder: string, { to, trustAnchor }: { to: string; trustAnchor?: string }) => {
-      const page = parsePage(to);
-      const policy = trustAnchor === undefined ? undefined : await loadTrustPolicy({ crl: [] }, trustAnchor);
-      const { bundle } = await proveBundle(await openBundle(folder), { policy, now: new Date(), signal });
-      const published = await publishToFolder(bundle, page);
-      const { version } = bundle.manifest;
-      say.result(
-        { schema: "themis-bundle/publish/1", version, ...published },
-        publishedText(version, published),
-      );
-    });
+    .option("--trust-anchor <file>", "also prove that the signer's chain ends at this certificate");
+  return withTrustOptions(made).action(async (folder: string, options: Options) => {
+    const page = parsePage(options.to);
+    const policy = await policyOf(options);
+    const { bundle } = await proveBundle(await openBundle(folder), { policy, now: new Date(), signal });
+    const published = await publishToFolder(bundle, page);
+    const { version } = bundle.manifest;
+    say.result(
+      { schema: "themis-bundle/publish/1", version, ...published },
+      publishedText(version, published),
+    );
+  });
+}
+
+/** @throws ThemisError USAGE; what loadTrustPolicy throws */
+async function policyOf(options: Options): Promise<TrustPolicy | undefined> {
+  const { trustAnchor, crl, requireCrl, threshold } = options;
+  if (trustAnchor !== undefined) return loadTrustPolicy(options, trustAnchor);
+  if (crl.length === 0 && !requireCrl && threshold === undefined) return undefined;
+  throw new ThemisError(
+    "USAGE",
+    "usage",
+    "--crl, --require-crl and --threshold ask who signed, and only --trust-anchor says who may",
+    {
+      hint: "give --trust-anchor too",
+    },
+  );
 }
 
 function publishedText(

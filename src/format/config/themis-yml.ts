@@ -61,6 +61,7 @@ const checker = record(
     }),
     requireChannel: yesOrNo("refuse what comes without a signed document of the channel"),
     trustAnchor: text("the pinned certificate, a PEM file"),
+    threshold: whole("so many distinct signers, by key and by subject, must have signed; default 1", 1, 16),
     interval: duration("between two looks for a newer release"),
     jitter: duration(
       "at most so much is added to the interval by chance, so that a fleet does not ask at once",
