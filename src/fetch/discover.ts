@@ -34,6 +34,8 @@ export type DiscoverRequest = TrustPolicy & {
   readonly trusted: TrustedState;
   /** What a document of the channel says of it; default: there is none. */
   readonly named?: Named | undefined;
+  /** How far below the highest that was believed it may lie; default: not at all. */
+  readonly leastSequence?: number | undefined;
   /** Default: nobody in particular. */
   readonly recipient?: Recipient | undefined;
   /** What need not be fetched again. */
@@ -195,9 +197,9 @@ async function prove(
   { manifest, signature }: ReleaseDocuments,
   request: DiscoverRequest,
 ): Promise<VerifiedRelease> {
-  const { now, trusted, version: asked, recipient, named } = request;
+  const { now, trusted, version: asked, recipient, leastSequence, named } = request;
   const proven = await verifyRelease({
-    ...{ ...policyOf(request), now, trusted, version: asked, recipient },
+    ...{ ...policyOf(request), now, trusted, version: asked, recipient, leastSequence },
     ...{ manifestBytes: manifest, signatureBytes: signature },
   });
   if (named) checkNamed(named, proven.manifest, sha256(manifest));

@@ -8,7 +8,7 @@
  */
 import { sha256 } from "../base/digest.ts";
 import { channelAssets, MAX_CHANNEL_BYTES } from "../format/channel/channel.ts";
-import { manifestKind } from "../format/manifest/manifest.ts";
+import { manifestKind, PRODUCT } from "../format/manifest/manifest.ts";
 import { type ChannelDecision, type ChannelDevice, decideChannel } from "../trust/channel-decision.ts";
 import { ReleaseError } from "../trust/release-error.ts";
 import { contentSignedBy } from "../trust/signed-digest.ts";
@@ -107,6 +107,12 @@ export async function readChannel(
   channel: string,
   signal?: AbortSignal,
 ): Promise<ChannelDocuments | "absent"> {
+  // It becomes a part of names, and of URLs.
+  if (!new RegExp(PRODUCT).test(channel)) {
+    throw new FetchError("SOURCE_INVALID", `${JSON.stringify(channel)} is not the name of a channel`, {
+      hint: 'letters, digits, ".", "-" or "_", at most 64, such as stable',
+    });
+  }
   let failure: unknown;
   for (const source of sources) {
     try {

@@ -4,11 +4,11 @@
 
 import { ReleaseError } from "../trust/release-error.ts";
 import { policyOf } from "../trust/trust-policy.ts";
-import type { Recipient, TrustedState } from "../trust/verify-release.ts";
+import type { Recipient } from "../trust/verify-release.ts";
 import { type Discovered, type DiscoverRequest, discover } from "./discover.ts";
 import { type Followed, type FollowRequest, followChannel } from "./follow-channel.ts";
 
-export type OfferedRequest = Omit<DiscoverRequest, "named" | "recipient" | "channel"> &
+export type OfferedRequest = Omit<DiscoverRequest, "named" | "recipient" | "leastSequence" | "channel"> &
   Pick<FollowRequest, "channel" | "device" | "allowDowngrade" | "hasOneRelease"> & {
     /** What is installed is what is wanted, whatever is offered. */
     readonly isRepair: boolean;
@@ -23,27 +23,25 @@ export type Offered =
 export async function discoverOffered(request: OfferedRequest): Promise<Offered> {
   const { device, allowDowngrade, hasOneRelease: _, isRepair, ...rest } = request;
   const recipient: Recipient = device;
-  const followed = isRepair ? undefined : await followChannel({ ...policyOf(request), ...request });
-  if (!followed) {
-    const trusted = flooredAt(request.trusted, allowDowngrade ? 0 : request.trusted.highestSequence);
-    return { kind: "release", release: await discover({ ...rest, trusted, recipient }), followed };
+  // What is installed may have come from another channel, by a promotion.
+  if (isRepair) {
+    const release = await discover({ ...rest, channel: undefined, recipient });
+    return { kind: "release", release, followed: undefined };
   }
-  const { answer, leastSequence } = followed.decision;
+  const followed = await followChannel({ ...policyOf(request), ...request });
+  const leastSequence = followed?.decision.leastSequence ?? (allowDowngrade ? 0 : undefined);
+  if (!followed)
+    return { kind: "release", release: await discover({ ...rest, leastSequence, recipient }), followed };
+  const { answer } = followed.decision;
   if (answer.kind === "stay") return { kind: "stay", followed };
   if (answer.kind === "refuse") throw new ReleaseError(answer.code, answer.message);
   const version = answer.release?.version ?? request.version;
   const release = await discover({
     ...rest,
     version,
-    recipient,
+    ...{ recipient, leastSequence },
     channel: followed.document.channel,
     named: { document: followed.document, release: answer.release },
-    trusted: flooredAt(request.trusted, leastSequence),
   });
   return { kind: "release", release, followed };
-}
-
-/** The same state, for what may lie lower than it once was. */
-export function flooredAt(trusted: TrustedState, sequence: number): TrustedState {
-  return { ...trusted, highestSequence: Math.min(trusted.highestSequence, sequence) };
 }

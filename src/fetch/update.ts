@@ -20,7 +20,7 @@ import type { Installation } from "./install/install.ts";
 import { keepRestorePoints } from "./install/keep-restore-points.ts";
 import type { Recovery } from "./install/recover.ts";
 import { believe, DecisionChanged, newDeviceId, noteDowngrade, stayingOffer } from "./obey-channel.ts";
-import { discoverOffered, flooredAt, type Offered } from "./offered.ts";
+import { discoverOffered, type Offered } from "./offered.ts";
 import { type DevicePlace, findPlace, withDevice } from "./place.ts";
 import { changesNothing } from "./plan.ts";
 import { preFlight } from "./pre-flight.ts";
@@ -126,10 +126,10 @@ async function runFrom(
     const { release } = offered;
     if (until === "update") refuseTakenBack(recovery, release);
     const { allowDowngrade } = request;
-    const least = decision?.leastSequence ?? (allowDowngrade ? 0 : Number.POSITIVE_INFINITY);
     checkFreshness(release.manifest, {
       now: tools.now(),
-      trusted: flooredAt(trustedFor(request, state), least),
+      trusted: trustedFor(request, state),
+      leastSequence: decision?.leastSequence ?? (allowDowngrade ? 0 : undefined),
       version: request.version,
       minSequence: request.minSequence,
       recipient: device,

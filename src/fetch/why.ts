@@ -1,5 +1,5 @@
 /** Why a device gets what it gets: everything that the decision was made of, and the decision; writes nothing. */
-import { ALL_DEVICES, type ChannelRelease, type Recall } from "../format/channel/channel.ts";
+import type { ChannelRelease, Recall } from "../format/channel/channel.ts";
 import { policyOf } from "../trust/trust-policy.ts";
 import type { SignerReport } from "../trust/verify-signature.ts";
 import { readRecords } from "./damaged-records.ts";
@@ -78,7 +78,7 @@ function factsOf({ document, decision, report }: Followed): ChannelFacts {
     hold: document.hold,
     newest,
     bucket,
-    percentage: newest && (newest.rollout / ALL_DEVICES) * 100,
+    percentage: newest && newest.rollout / 100,
     recall,
     step: isStep ? answer.release.version : "",
   };

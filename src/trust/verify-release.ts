@@ -45,6 +45,8 @@ export type ReleaseRequest = TrustPolicy & {
   readonly trusted: TrustedState;
   /** The version that was asked for, "" for whatever is offered. */
   readonly version: string;
+  /** How far below the highest that was believed it may lie; default: not at all. */
+  readonly leastSequence?: number | undefined;
   /** undefined when the release is for nobody in particular, as on the machine of a publisher. */
   readonly recipient?: Recipient | undefined;
 };
@@ -83,7 +85,7 @@ export async function verifyRelease(request: ReleaseRequest): Promise<VerifiedRe
 
 export type FreshnessRequest = Pick<
   ReleaseRequest,
-  "now" | "trusted" | "version" | "minSequence" | "recipient"
+  "now" | "trusted" | "version" | "minSequence" | "leastSequence" | "recipient"
 >;
 
 /**
@@ -121,7 +123,7 @@ export function checkFreshness(manifest: Manifest, request: FreshnessRequest): v
 
 function checkSequence(
   { version, sequence }: Manifest,
-  { trusted: { highestSequence }, minSequence = 0 }: FreshnessRequest,
+  { trusted: { highestSequence }, minSequence = 0, leastSequence = highestSequence }: FreshnessRequest,
 ): void {
   if (sequence < minSequence) {
     throw new ReleaseError(
@@ -133,7 +135,7 @@ function checkSequence(
       },
     );
   }
-  if (sequence < highestSequence) {
+  if (sequence < Math.min(leastSequence, highestSequence)) {
     throw new ReleaseError(
       "RELEASE_OLDER",
       `the release has sequence ${sequence}, this device has already believed ${highestSequence}`,

@@ -132,7 +132,8 @@ function saidBy(event: WatchEvent, say: Tools["say"]): void {
     case "offered": {
       const { product, from, to, bytesToFetch } = event.offer;
       const next = event.autoUpdate ? "it is installed now" : "themis-fetch update installs it";
-      const what = `${product} ${to} is offered, ${from || "nothing"} is installed`;
+      const critical = event.offer.channel?.isCritical ? " as critical" : "";
+      const what = `${product} ${to} is offered${critical}, ${from || "nothing"} is installed`;
       say.note(`${what}; ${size(bytesToFetch)} to fetch, ${next}`);
       break;
     }
