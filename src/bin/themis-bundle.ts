@@ -25,6 +25,7 @@ const commands = {
   verify: async () => (await import("./bundle/verify.ts")).verifyCommand,
   publish: async () => (await import("./bundle/publish.ts")).publishCommand,
   channel: async () => (await import("./bundle/channel.ts")).channelCommand,
+  prune: async () => (await import("./bundle/prune.ts")).pruneCommand,
   inspect: async () => (await import("./bundle/inspect.ts")).inspectCommand,
   log: async () => (await import("./bundle/log.ts")).logCommand,
   keys: async () => (await import("./bundle/keys.ts")).keysCommand,

@@ -1,17 +1,11 @@
 /** `publish --to github:OWNER/REPO`, loaded when it is asked for. */
-import * as http from "node:http";
 import { ThemisError } from "../../base/error.ts";
-import { AccessToken } from "../../fetch/transfer/access-token.ts";
-import { githubApiBase, refuseInTheClear } from "../../fetch/transfer/github-api.ts";
-import { githubRepository } from "../../fetch/transfer/github-page.ts";
 import type { SignedBundle } from "../../publish/prove-bundle.ts";
-import { GitHubError } from "../../publish/upload/github/github-error.ts";
-import { openGitHub } from "../../publish/upload/github/open-github.ts";
 import { type GitHubPublication, publishToGitHub } from "../../publish/upload/github/publish-to-github.ts";
 import type { Tools } from "../program.ts";
 import type { Reporter } from "../reporter.ts";
 import { size } from "../units.ts";
-import { version as ownVersion } from "../version.ts";
+import { openGitHubPlace } from "./github-place.ts";
 import type { PublishOptions } from "./publish.ts";
 
 export async function publishGitHub(
@@ -19,18 +13,13 @@ export async function publishGitHub(
   options: PublishOptions,
   { say, signal }: Tools,
 ): Promise<void> {
-  const place = githubPlace(options.to, await tokenOf(options));
   const isPublished = readYes(options.publish);
+  let sent = (_asset: string, _bytes: number): void => {};
+  // The token first: without one nothing has to be read.
+  const tools = await openGitHubPlace(options, { say, signal }, (asset, bytes) => sent(asset, bytes));
   const bundle = await prove();
-  useProxies();
+  sent = uploadProgress(bundle, say);
   const { version } = bundle.manifest;
-  const tools = openGitHub({
-    ...place,
-    signal,
-    userAgent: `themis-bundle/${ownVersion()}`,
-    notice: (words) => say.note(words),
-    sent: uploadProgress(bundle, say),
-  });
   const published = await publishToGitHub(
     { bundle, isPublished, isPrerelease: options.prerelease, now: new Date() },
     tools,
@@ -39,35 +28,6 @@ export async function publishGitHub(
     { schema: "themis-bundle/publish-github/1", version, ...published },
     publishedText(version, published),
   );
-}
-
-/** @throws GitHubError TOKEN_MISSING; FetchError TOKEN_INVALID */
-export async function tokenOf({ tokenFile }: { readonly tokenFile?: string }): Promise<AccessToken> {
-  const token =
-    tokenFile === undefined
-      ? AccessToken.fromEnvironment(process.env)
-      : await AccessToken.fromFile(tokenFile);
-  if (token) return token;
-  throw new GitHubError("TOKEN_MISSING", "GitHub is changed with a token only, and there is none", {
-    hint: `give one in GH_TOKEN, GITHUB_TOKEN or by --token-file; in a workflow: env: { GH_TOKEN: \${{ github.token }} }`,
-  });
-}
-
-/** Where the API of a repository is, and what it is asked with. @throws FetchError SOURCE_INVALID, TOKEN_INVALID */
-export function githubPlace(to: string, token: AccessToken) {
-  const [owner, repo] = githubRepository(to).split("/") as [string, string];
-  const base = githubApiBase(process.env);
-  refuseInTheClear(base);
-  return { base, repository: { owner, repo }, authorization: token.authorization().authorization! };
-}
-
-/** HTTPS_PROXY and NO_PROXY, for Node's own fetch and https. */
-export function useProxies(): void {
-  const proxied = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"].some(
-    (name) => process.env[name],
-  );
-  const { setGlobalProxyFromEnv } = http as { setGlobalProxyFromEnv?: () => void };
-  if (proxied) setGlobalProxyFromEnv?.();
 }
 
 /** YAML 1.2's booleans, as a workflow writes them. @throws ThemisError USAGE */

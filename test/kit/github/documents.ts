@@ -26,7 +26,7 @@ export function releaseDocument(
   origins: Origins,
   embedded: number,
 ): object {
-  const { id, tag, draft, prerelease, immutable, name, body, target, assets } = release;
+  const { id, tag, draft, prerelease, immutable, name, body, target, assets, published } = release;
   const url = `${origins.api}/repos/${repository.fullName}/releases/${id}`;
   const uploads = `${origins.uploads}/repos/${repository.fullName}/releases/${id}/assets`;
   const page = `${origins.web}/${repository.fullName}/releases/tag/${placeOf(release)}`;
@@ -34,7 +34,7 @@ export function releaseDocument(
     ...example("release"),
     ...{ id, url, html_url: page, assets_url: `${url}/assets`, upload_url: `${uploads}{?name,label}` },
     ...{ tag_name: tag, name, body, target_commitish: target, draft, prerelease, immutable },
-    published_at: draft ? null : "2026-03-02T10:00:00Z",
+    published_at: draft ? null : new Date(Date.UTC(2026, 2, 2) + published * 1000).toISOString(),
     assets: assets
       .slice(0, embedded)
       .map((asset) => assetDocument(asset, placeOf(release), repository, origins)),

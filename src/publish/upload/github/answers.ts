@@ -25,6 +25,8 @@ export type RemoteRelease = {
   readonly isDraft: boolean;
   readonly isPrerelease: boolean;
   readonly isImmutable: boolean;
+  /** RFC 3339; "" for a draft. */
+  readonly publishedAt: string;
   readonly body: string;
   readonly target: string;
   /** The page for people. */
@@ -45,6 +47,7 @@ export function readRelease({ data }: Answered): RemoteRelease {
     isDraft: boolean(release, "draft"),
     isPrerelease: boolean(release, "prerelease"),
     isImmutable: release.immutable === true,
+    publishedAt: typeof release.published_at === "string" ? release.published_at : "",
     body: typeof release.body === "string" ? release.body : "",
     target: typeof release.target_commitish === "string" ? release.target_commitish : "",
     url: text(release, "html_url"),
