@@ -24,6 +24,21 @@ const COMMON = [
   "base/digest",
 ];
 
+/** What is loaded later. Each reaches some of those, and would pull them apart. */
+const LATER = new RegExp(
+  `[\\\\/](?:${[
+    "format/delta/archive/apply",
+    "format/config/check-config",
+    "publish/sign/token",
+    "publish/diff/generate",
+    "publish/upload/github/prune",
+    "bin/bundle/(?:publish-github|github-place)",
+    "fetch/transfer/(?:http-client|http-source|github-api|github-source)",
+  ]
+    .map((name) => name.replaceAll("/", "[\\\\/]"))
+    .join("|")})\\.ts$`,
+);
+
 const root = dirname(import.meta.dirname);
 const dist = join(root, "dist");
 const { version } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { version: string };
@@ -102,10 +117,13 @@ function commonRoom(): Plugin {
   return {
     name: "common-room",
     setup({ onLoad }) {
-      onLoad({ filter: /[\\/]src[\\/]bin[\\/]program\.ts$/ }, ({ path }) => ({
-        contents: [readFileSync(path, "utf8"), ...COMMON.map((name) => `import "../${name}.ts";`)].join("\n"),
-        loader: "ts",
-      }));
+      const reached = COMMON.map((name) => `import ${JSON.stringify(join(root, "src", `${name}.ts`))};`);
+      for (const filter of [/[\\/]src[\\/]bin[\\/]program\.ts$/, LATER]) {
+        onLoad({ filter }, ({ path }) => ({
+          contents: [readFileSync(path, "utf8"), ...reached].join("\n"),
+          loader: "ts",
+        }));
+      }
     },
   };
 }
