@@ -5,6 +5,7 @@
 import { Ajv2020, type Options } from "ajv/dist/2020.js";
 import standalone from "ajv/dist/standalone/index.js";
 import type { Plugin } from "esbuild";
+import { compiledInKind } from "../src/format/client/compiled-in.ts";
 import { CONFIG_OPTIONS } from "../src/format/config/compile-config.ts";
 import { themisYmlSchema } from "../src/format/config/themis-yml.ts";
 import { DOCUMENT_OPTIONS } from "../src/format/manifest/compile-document.ts";
@@ -13,7 +14,7 @@ import { deltaReportKind } from "../src/format/manifest/delta-report.ts";
 import { manifestKind } from "../src/format/manifest/manifest.ts";
 import { restorePointKind } from "../src/format/record/restore-point.ts";
 
-const KINDS = [manifestKind, deltaManifestKind, deltaReportKind, restorePointKind];
+const KINDS = [manifestKind, deltaManifestKind, deltaReportKind, restorePointKind, compiledInKind];
 
 /** What is in the place of the two files that compile schemas when they run from sources. */
 export function compiledSchemas(): Plugin {

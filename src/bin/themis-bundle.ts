@@ -24,6 +24,7 @@ const commands = {
   crl: async () => (await import("./bundle/crl.ts")).crlCommand,
   verify: async () => (await import("./bundle/verify.ts")).verifyCommand,
   publish: async () => (await import("./bundle/publish.ts")).publishCommand,
+  client: async () => (await import("./bundle/client.ts")).clientCommand,
   inspect: async () => (await import("./bundle/inspect.ts")).inspectCommand,
   keys: async () => (await import("./bundle/keys.ts")).keysCommand,
   delta: async () => (await import("./bundle/delta.ts")).deltaCommand,

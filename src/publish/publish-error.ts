@@ -16,6 +16,9 @@ const kinds = {
   BUNDLE_MISSING: ["usage", "general"],
   BUNDLE_INCOMPLETE: ["refused", "general"],
   PAGE_CONFLICT: ["refused", "general"],
+  CLIENT_INVALID: ["usage", "general"],
+  CLIENT_TEMPLATE: ["failed", "local"],
+  CLIENT_TOO_LARGE: ["refused", "general"],
 } as const;
 
 export class PublishError extends ThemisError<keyof typeof kinds> {

@@ -8,9 +8,11 @@ export type TrustPolicy = {
   readonly crls?: readonly Crl[] | undefined;
   /** Refuse what no fresh list vouches for. Without it a list can only revoke. */
   readonly requireCrl?: boolean | undefined;
+  /** The only product that is believed, on a new device too; default: the one that the device runs. */
+  readonly product?: string | undefined;
 };
 
 /** The policy in a larger request, and nothing else of it. */
-export function policyOf({ anchors, crls, requireCrl }: TrustPolicy): TrustPolicy {
-  return { anchors, crls, requireCrl };
+export function policyOf({ anchors, crls, requireCrl, product }: TrustPolicy): TrustPolicy {
+  return { anchors, crls, requireCrl, product };
 }

@@ -39,8 +39,19 @@ export async function verifyRelease(request: ReleaseRequest): Promise<VerifiedRe
   const { manifestBytes: content, signatureBytes: signature, now } = request;
   const report = verifySignature({ ...policyOf(request), content, signature, now });
   const manifest = decodeManifest(content);
+  checkProduct(manifest, request);
   checkFreshness(manifest, request);
   return { manifest: markVerified(manifest), report };
+}
+
+/** @throws ReleaseError PRODUCT_MISMATCH */
+function checkProduct(manifest: Manifest, { product }: TrustPolicy): void {
+  if (product === undefined || manifest.product === product) return;
+  throw new ReleaseError(
+    "PRODUCT_MISMATCH",
+    `the release is of ${manifest.product}, and only ${product} is believed here`,
+    { facts: { product: manifest.product, expected: product } },
+  );
 }
 
 export type FreshnessRequest = Pick<ReleaseRequest, "now" | "trusted" | "version">;
