@@ -6,11 +6,13 @@
  *   bundle-<command>-<hash>.js, …        their commands and what these share, loaded when called for
  *   index.js, fetch.js                  for other programs
  *   diff-worker.js, piece-worker.js, rebuild-worker.js, scan-worker.js, compact-worker.js, verify-worker.js, bsdiff-process.js   run in threads and processes of their own
+ *   client.mjs                          themis-fetch in one file, for themis-bundle client to fill, see client-template.ts
  *   *.wasm                              the kernels, see kernel.ts
  */
 import { chmodSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { type BuildOptions, build, type Plugin } from "esbuild";
+import { clientTemplate } from "./client-template.ts";
 import { compiledSchemas } from "./compiled-schemas.ts";
 import { buildKernels } from "./kernel.ts";
 
@@ -63,6 +65,10 @@ const outputs = [
     fetch: "src/fetch/index.ts",
   }),
 ];
+writeFileSync(
+  join(dist, "client.mjs"),
+  await clientTemplate(root, version, [commanderWithoutProcesses(), schemas]),
+);
 for (const [name, main] of [
   ["themis-bundle", "bundle-main"],
   ["themis-fetch", "fetch-main"],

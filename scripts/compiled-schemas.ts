@@ -6,6 +6,7 @@ import { Ajv2020, type Options } from "ajv/dist/2020.js";
 import standalone from "ajv/dist/standalone/index.js";
 import type { Plugin } from "esbuild";
 import { channelKind } from "../src/format/channel/channel.ts";
+import { compiledInKind } from "../src/format/client/compiled-in.ts";
 import { CONFIG_OPTIONS } from "../src/format/config/compile-config.ts";
 import { themisYmlSchema } from "../src/format/config/themis-yml.ts";
 import { logEntryKind } from "../src/format/log/log-entry.ts";
@@ -18,6 +19,7 @@ import { trustRootKind } from "../src/format/trust-root/trust-root.ts";
 
 const KINDS = [
   channelKind,
+  compiledInKind,
   logEntryKind,
   deltaManifestKind,
   deltaReportKind,

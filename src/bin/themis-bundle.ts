@@ -26,6 +26,7 @@ const commands = {
   publish: async () => (await import("./bundle/publish.ts")).publishCommand,
   channel: async () => (await import("./bundle/channel.ts")).channelCommand,
   prune: async () => (await import("./bundle/prune.ts")).pruneCommand,
+  client: async () => (await import("./bundle/client.ts")).clientCommand,
   inspect: async () => (await import("./bundle/inspect.ts")).inspectCommand,
   log: async () => (await import("./bundle/log.ts")).logCommand,
   keys: async () => (await import("./bundle/keys.ts")).keysCommand,

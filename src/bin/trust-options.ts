@@ -1,9 +1,11 @@
 /** What a command demands before it believes a signature: the options, the same for each, and the policy they make. */
 import type { Command } from "commander";
+import { ThemisError } from "../base/error.ts";
 import type { Crl } from "../format/cms/crl.ts";
 import { readCrls } from "../trust/crl-file.ts";
 import { MAX_THRESHOLD } from "../trust/threshold.ts";
 import type { TrustPolicy } from "../trust/trust-policy.ts";
+import { compiledIn, refuseAnotherAnchor } from "./client/compiled-in.ts";
 import { repeated, wholeNumber } from "./program.ts";
 import { readInput } from "./read-input.ts";
 import { loadTrustAnchors } from "./trust-anchors.ts";
@@ -33,11 +35,21 @@ export function withCrlOptions(made: Command): Command {
 }
 
 /**
- * @param anchors the file that is pinned
- * @throws ThemisError FILE_UNREADABLE, InputError; TrustError ANCHOR_MALFORMED, CRL_MALFORMED
+ * @param anchors the file that is pinned; a client with an anchor of its own takes none
+ * @throws ThemisError ANCHOR_COMPILED_IN, USAGE, FILE_UNREADABLE, InputError; TrustError ANCHOR_MALFORMED, CRL_MALFORMED
  */
-export async function loadTrustPolicy(options: TrustOptions, anchors: string): Promise<TrustPolicy> {
+export async function loadTrustPolicy(
+  options: TrustOptions,
+  anchors: string | undefined,
+): Promise<TrustPolicy> {
   const { threshold } = options;
+  const own = compiledIn();
+  if (own) {
+    refuseAnotherAnchor(anchors, own);
+    return { anchors: own.trustAnchors, product: own.product, threshold, ...(await loadCrls(options)) };
+  }
+  if (anchors === undefined)
+    throw new ThemisError("USAGE", "usage", "--trust-anchor is needed: only a pinned certificate can vouch");
   return { anchors: await loadTrustAnchors(anchors), threshold, ...(await loadCrls(options)) };
 }
 

@@ -1,5 +1,6 @@
 /** Every document that a bundle holds, and the device's configuration, as JSON Schema 2020-12; scripts/schemas.ts writes them to schemas/. */
 import { channelSchema } from "./channel/channel.ts";
+import { compiledInSchema } from "./client/compiled-in.ts";
 import { themisYmlSchema } from "./config/themis-yml.ts";
 import { logEntrySchema } from "./log/log-entry.ts";
 import { deltaManifestSchema } from "./manifest/delta-manifest.ts";
@@ -16,6 +17,7 @@ export const documentSchemas: Readonly<Record<string, object>> = {
   "trust-root": { $schema: DIALECT, title: "themis-bundle trust root", ...trustRootSchema },
   channel: { $schema: DIALECT, title: "themis-bundle channel document", ...channelSchema },
   "log-entry": { $schema: DIALECT, title: "themis-bundle log entry", ...logEntrySchema },
+  client: { $schema: DIALECT, title: "themis-fetch client configuration", ...compiledInSchema },
   "themis-yml": {
     $schema: DIALECT,
     ...themisYmlSchema,

@@ -15,7 +15,7 @@ export type TrustPolicy = Threshold & {
   readonly signerPolicy?: string | undefined;
   /** CAs whose keys count for nothing, in whatever certificate of a path. */
   readonly revoked?: readonly TrustAnchor[] | undefined;
-  /** The product that the trust root is of, "" for any. */
+  /** The only product that is believed, on a new device too: of the trust root, or compiled in; "" for any. */
   readonly product?: string | undefined;
   /** No release below it is believed, whoever signed it and whoever asks for one; default: 0. */
   readonly minSequence?: number | undefined;
