@@ -97,6 +97,6 @@ export const revokedEntry = (serial: number, ...extensions: readonly Buffer[]): 
 
 export const keyIdentifier = ({ spki }: Key): Buffer => createHash("sha1").update(spki).digest();
 
-function signed(by: Key, tbs: Buffer, outerAlgorithm: Buffer = algorithm): Buffer {
+export function signed(by: Key, tbs: Buffer, outerAlgorithm: Buffer = algorithm): Buffer {
   return sequence(tbs, outerAlgorithm, der(0x03, Buffer.of(0), sign("sha256", tbs, by.privateKey)));
 }
