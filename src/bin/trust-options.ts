@@ -2,14 +2,26 @@
 import type { Command } from "commander";
 import type { Crl } from "../format/cms/crl.ts";
 import { readCrls } from "../trust/crl-file.ts";
+import { MAX_THRESHOLD } from "../trust/threshold.ts";
 import type { TrustPolicy } from "../trust/trust-policy.ts";
-import { repeated } from "./program.ts";
+import { repeated, wholeNumber } from "./program.ts";
 import { readInput } from "./read-input.ts";
 import { loadTrustAnchors } from "./trust-anchors.ts";
 
-export type TrustOptions = { readonly crl: readonly string[]; readonly requireCrl?: boolean };
+export type CrlOptions = { readonly crl: readonly string[]; readonly requireCrl?: boolean };
+
+export type TrustOptions = CrlOptions & { readonly threshold?: number | undefined };
 
 export function withTrustOptions(made: Command): Command {
+  return withCrlOptions(made).option(
+    "--threshold <n>",
+    "so many distinct signers, by key and by subject, must have signed (default: 1)",
+    wholeNumber("--threshold", 1, MAX_THRESHOLD),
+  );
+}
+
+/** Where no signature is asked for, only certificates. */
+export function withCrlOptions(made: Command): Command {
   return made
     .option(
       "--crl <file>",
@@ -25,14 +37,15 @@ export function withTrustOptions(made: Command): Command {
  * @throws ThemisError FILE_UNREADABLE, InputError; TrustError ANCHOR_MALFORMED, CRL_MALFORMED
  */
 export async function loadTrustPolicy(options: TrustOptions, anchors: string): Promise<TrustPolicy> {
-  return { anchors: await loadTrustAnchors(anchors), ...(await loadCrls(options)) };
+  const { threshold } = options;
+  return { anchors: await loadTrustAnchors(anchors), threshold, ...(await loadCrls(options)) };
 }
 
 /** @throws ThemisError FILE_UNREADABLE, InputError; TrustError CRL_MALFORMED */
 export async function loadCrls({
   crl: paths,
   requireCrl = false,
-}: TrustOptions): Promise<{ readonly crls: readonly Crl[]; readonly requireCrl: boolean }> {
+}: CrlOptions): Promise<{ readonly crls: readonly Crl[]; readonly requireCrl: boolean }> {
   const files = await Promise.all(paths.map((path) => readInput(path)));
   return { crls: files.flatMap(readCrls), requireCrl };
 }

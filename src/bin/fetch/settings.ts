@@ -23,7 +23,10 @@ export type SettingOptions = ConfigOptions &
     readonly source?: string;
     readonly root?: string;
     readonly trustAnchor?: string;
+    readonly threshold?: number;
     readonly version?: string;
+    readonly channel?: string;
+    readonly requireChannel?: boolean;
     readonly connections?: number;
     readonly mirror?: readonly string[];
     readonly keep?: readonly string[];
@@ -67,7 +70,9 @@ export async function settledRoot(options: SettingOptions, say: Reporter): Promi
 
 /** @throws ConfigError; TrustError ANCHOR_MALFORMED, CRL_MALFORMED */
 export async function settledPolicy({ checker }: Configuration, options: TrustOptions): Promise<TrustPolicy> {
-  return loadTrustPolicy(options, demanded(checker.trustAnchor, "checker.trustAnchor", "--trust-anchor"));
+  const { threshold, requireChannel } = checker;
+  const anchor = demanded(checker.trustAnchor, "checker.trustAnchor", "--trust-anchor");
+  return { ...(await loadTrustPolicy({ ...options, threshold }, anchor)), requireChannel };
 }
 
 /** What a file says about GitHub waits until a source is there; a flag must be of use. @throws ThemisError USAGE */
@@ -89,7 +94,10 @@ function flagsOf(options: SettingOptions): FlagValue[] {
     ["checker.api", "--api", options.api],
     ["checker.tokenFile", "--token-file", options.tokenFile],
     ["checker.version", "--version", options.version],
+    ["checker.channel", "--channel", options.channel],
+    ["checker.requireChannel", "--require-channel", options.requireChannel],
     ["checker.trustAnchor", "--trust-anchor", options.trustAnchor],
+    ["checker.threshold", "--threshold", options.threshold],
     ["autoUpdate.connections", "--connections", options.connections],
     ["autoUpdate.limitRate", "--limit-rate", limitRate === undefined ? undefined : parseRate(limitRate)],
     [

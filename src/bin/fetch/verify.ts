@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { NOTHING_TRUSTED, verifyRelease } from "../../trust/verify-release.ts";
+import { prewarmVerification } from "../../trust/verify-thread.ts";
 import { command, type Tools } from "../program.ts";
 import { readInput } from "../read-input.ts";
 import { type TrustOptions, withTrustOptions } from "../trust-options.ts";
@@ -19,6 +20,7 @@ export function verifyCommand({ say }: Tools): Command {
     .requiredOption("--manifest <file>", "manifest.json")
     .requiredOption("--signature <file>", "manifest.json.p7s");
   return withConfig(withTrustOptions(made)).action(async (options: Options) => {
+    prewarmVerification();
     const { configuration } = await settled(options, say);
     const { manifest, report } = await verifyRelease({
       ...(await settledPolicy(configuration, options)),

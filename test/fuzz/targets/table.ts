@@ -35,4 +35,5 @@ export const targets: readonly TargetEntry[] = [
   patch("xdelta3-djw", "vcdiff-formats", "hostileDjw"),
   patch("xdelta3-lzma", "vcdiff-formats", "hostileLzma"),
   patch("zstd-dict", "zstd-forge", "hostileZstd"),
+  patch("archive-patch", "archive-forge", "hostileArchive"),
 ];
