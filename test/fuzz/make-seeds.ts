@@ -8,9 +8,13 @@
  */
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { encodeChannel } from "../../src/format/channel/channel.ts";
 import { decodeCrl } from "../../src/format/cms/crl.ts";
+import { LOG_PROOF } from "../../src/format/log/log-proof.ts";
 import { attachCrls } from "../../src/publish/sign/attach-crls.ts";
-import { makeWorld } from "../kit/world.ts";
+import { channelOf, listed, recallOf } from "../kit/channel-facts.ts";
+import { signedBy, TrustRoots, trustRoot } from "../kit/trust-roots.ts";
+import { makeWorld, ok, type World } from "../kit/world.ts";
 import { algorithmRows } from "../trust/agreement/algorithms.ts";
 import { attributeRows } from "../trust/agreement/attributes.ts";
 import { encodingRows } from "../trust/agreement/encoding.ts";
@@ -20,7 +24,7 @@ import type { Seeds } from "./seeds.ts";
 
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");
 
-async function documents(): Promise<Pick<Seeds, "documents" | "manifestSignature" | "manifestRoot">> {
+async function documents(): Promise<Pick<Seeds, "documents" | "manifestSignature" | "manifestRoot" | "log">> {
   const world = await makeWorld();
   try {
     const bundle = world.at("bundle-1.1.0");
@@ -29,9 +33,41 @@ async function documents(): Promise<Pick<Seeds, "documents" | "manifestSignature
       documents: Object.fromEntries(names.map((name) => [name, base64(readFileSync(join(bundle, name)))])),
       manifestSignature: base64(readFileSync(join(bundle, "manifest.json.p7s"))),
       manifestRoot: base64(readFileSync(world.anchor)),
+      log: await logOf(world),
     };
   } finally {
     world.remove();
+  }
+}
+
+/** Of both releases; the first one's proof is from when it was alone. */
+async function logOf({ at }: World): Promise<Seeds["log"]> {
+  const key = ["--key", at("keys/log-key.txt")];
+  await ok("themis-bundle", "log", "keygen", "--name", "example.com/releases", "--out", at("keys"));
+  await ok("themis-bundle", "log", "create", at("log"), ...key);
+  const proofs: string[] = [];
+  for (const bundle of [at("bundle-1.0.0"), at("bundle-1.1.0")]) {
+    await ok("themis-bundle", "log", "append", at("log"), bundle, ...key);
+    await ok("themis-bundle", "log", "prove", at("log"), bundle);
+    proofs.push(base64(readFileSync(join(bundle, LOG_PROOF))));
+  }
+  return { key: readFileSync(at("keys/log-key.pub"), "utf8"), before: proofs[0]!, proof: proofs[1]! };
+}
+
+/** The second follows the first; two of three sign. */
+function trustRoots(): Seeds["trustRoots"] {
+  const made = new TrustRoots();
+  try {
+    const [a, b, c] = [made.party("a"), made.party("b"), made.party("c")];
+    const root = { of: [a, b, c], threshold: 2, anchor_threshold: 2 };
+    const first = trustRoot({ root, release: { of: [c] } });
+    const { content: next, signature } = signedBy(
+      trustRoot({ root, release: { of: [b] }, version: 2, revoked: [made.party("d")] }),
+      ...[a, b],
+    );
+    return { first: base64(first), next: base64(next), signature: base64(signature) };
+  } finally {
+    made.remove();
   }
 }
 
@@ -54,6 +90,15 @@ const all: (readonly [string, Uint8Array])[] = [
   ["lists along", attached(lists.ca, lists.root)],
   ["a list along that revokes", attached(lists.revoking, lists.root)],
 ];
+const channel = encodeChannel(
+  channelOf(
+    [listed("1.0.0"), listed("1.1.0", { rollout: 5000, min_upgrade_from: "1.0.0", is_critical: true })],
+    {
+      expires: "2049-01-01T00:00:00Z",
+      recalls: [recallOf("0.9.0", true)],
+    },
+  ),
+);
 const seeds: Seeds = {
   content: base64(content),
   root: base64(root.der),
@@ -61,6 +106,11 @@ const seeds: Seeds = {
   signer: base64(signer.der),
   lists: { ca: base64(lists.ca), root: base64(lists.root), revoking: base64(lists.revoking) },
   messages: Object.fromEntries(all.map(([what, bytes]) => [what, base64(bytes)])),
+  channel: {
+    document: base64(channel),
+    signature: base64(hierarchy.sign(signer, [ca], { content: channel })),
+  },
+  trustRoots: trustRoots(),
   ...(await documents()),
 };
 hierarchy.remove();

@@ -17,6 +17,12 @@ export type Seeds = {
   readonly manifestSignature: string;
   /** PEM. */
   readonly manifestRoot: string;
+  /** By the hierarchy's signer. */
+  readonly channel: { readonly document: string; readonly signature: string };
+  /** Version 1, and version 2 with its signature. */
+  readonly trustRoots: { readonly first: string; readonly next: string; readonly signature: string };
+  /** A public key as text, a proof that 1.0.0 is in the log, and one for 1.1.0 when it had grown. */
+  readonly log: { readonly key: string; readonly before: string; readonly proof: string };
 };
 
 const vectors = resolve(import.meta.dirname, "../vectors");
