@@ -1,15 +1,30 @@
 /** What a command demands before it believes a signature: the options, the same for each, and the policy they make. */
 import type { Command } from "commander";
 import type { Crl } from "../format/cms/crl.ts";
+import type { NoteKey } from "../format/log/note-key.ts";
 import { readCrls } from "../trust/crl-file.ts";
 import type { TrustPolicy } from "../trust/trust-policy.ts";
+import { loadLogKeys } from "./log-keys.ts";
 import { repeated } from "./program.ts";
 import { readInput } from "./read-input.ts";
 import { loadTrustAnchors } from "./trust-anchors.ts";
 
-export type TrustOptions = { readonly crl: readonly string[]; readonly requireCrl?: boolean };
+export type TrustOptions = {
+  readonly crl: readonly string[];
+  readonly requireCrl?: boolean;
+  readonly logKey?: readonly string[];
+};
 
 export function withTrustOptions(made: Command): Command {
+  return withCrlOptions(made).option(
+    "--log-key <key>",
+    "refuse what is not in a transparency log: its NAME+ID+KEY, or a file of such; repeat for logs of which one is enough",
+    repeated,
+  );
+}
+
+/** For what is no release. */
+export function withCrlOptions(made: Command): Command {
   return made
     .option(
       "--crl <file>",
@@ -22,10 +37,11 @@ export function withTrustOptions(made: Command): Command {
 
 /**
  * @param anchors the file that is pinned
- * @throws ThemisError FILE_UNREADABLE, InputError; TrustError ANCHOR_MALFORMED, CRL_MALFORMED
+ * @throws ThemisError FILE_UNREADABLE, InputError; TrustError ANCHOR_MALFORMED, CRL_MALFORMED; LogError LOG_KEY_MALFORMED
  */
 export async function loadTrustPolicy(options: TrustOptions, anchors: string): Promise<TrustPolicy> {
-  return { anchors: await loadTrustAnchors(anchors), ...(await loadCrls(options)) };
+  const logKeys: readonly NoteKey[] | undefined = options.logKey && (await loadLogKeys(options.logKey));
+  return { anchors: await loadTrustAnchors(anchors), ...(await loadCrls(options)), logKeys };
 }
 
 /** @throws ThemisError FILE_UNREADABLE, InputError; TrustError CRL_MALFORMED */

@@ -1,5 +1,6 @@
 /** What is demanded before a release is believed: one value, from the command that reads it to the verifier that obeys it. */
 import type { Crl } from "../format/cms/crl.ts";
+import type { NoteKey } from "../format/log/note-key.ts";
 import type { TrustAnchor } from "./anchor.ts";
 
 export type TrustPolicy = {
@@ -8,9 +9,11 @@ export type TrustPolicy = {
   readonly crls?: readonly Crl[] | undefined;
   /** Refuse what no fresh list vouches for. Without it a list can only revoke. */
   readonly requireCrl?: boolean | undefined;
+  /** Of transparency logs, one of which must hold the release; none are demanded without. */
+  readonly logKeys?: readonly NoteKey[] | undefined;
 };
 
 /** The policy in a larger request, and nothing else of it. */
-export function policyOf({ anchors, crls, requireCrl }: TrustPolicy): TrustPolicy {
-  return { anchors, crls, requireCrl };
+export function policyOf({ anchors, crls, requireCrl, logKeys }: TrustPolicy): TrustPolicy {
+  return { anchors, crls, requireCrl, logKeys };
 }

@@ -7,6 +7,7 @@
  */
 import { decodeManifest, type Manifest } from "../format/manifest/manifest.ts";
 import { ReleaseError } from "./release-error.ts";
+import { checkGrown, type Logged, proveLogged, type SeenCheckpoint } from "./transparency.ts";
 import { policyOf, type TrustPolicy } from "./trust-policy.ts";
 import { markVerified, type Verified } from "./verified.ts";
 import { type SignatureReport, verifySignature } from "./verify-signature.ts";
@@ -16,11 +17,15 @@ export type TrustedState = {
   readonly product: string;
   readonly highestSequence: number;
   readonly latestTimeMs: number;
+  /** The last checkpoint of each transparency log that vouched for a release; earlier builds kept none. */
+  readonly logs?: readonly SeenCheckpoint[];
 };
 
 export type ReleaseRequest = TrustPolicy & {
   readonly manifestBytes: Uint8Array;
   readonly signatureBytes: Uint8Array;
+  /** Of a transparency log; asked for when the policy has `logKeys`. */
+  readonly proofBytes?: Uint8Array | undefined;
   readonly now: Date;
   readonly trusted: TrustedState;
   /** The version that was asked for, "" for whatever is offered. */
@@ -30,17 +35,22 @@ export type ReleaseRequest = TrustPolicy & {
 export type VerifiedRelease = {
   readonly manifest: Verified<Manifest>;
   readonly report: SignatureReport;
+  /** undefined when no log was demanded. */
+  readonly logged: Logged | undefined;
 };
 
 export const NOTHING_TRUSTED: TrustedState = { product: "", highestSequence: 0, latestTimeMs: 0 };
 
-/** @throws TrustError, JsonError, DocumentError, PathError, ReleaseError */
+/** @throws TrustError, JsonError, DocumentError, PathError, ReleaseError, TransparencyError; LogError LOG_PROOF_MALFORMED */
 export async function verifyRelease(request: ReleaseRequest): Promise<VerifiedRelease> {
   const { manifestBytes: content, signatureBytes: signature, now } = request;
   const report = verifySignature({ ...policyOf(request), content, signature, now });
   const manifest = decodeManifest(content);
   checkFreshness(manifest, request);
-  return { manifest: markVerified(manifest), report };
+  const { logKeys: keys, proofBytes, trusted } = request;
+  const logged = keys && proveLogged({ proofBytes, keys, manifest, manifestBytes: content });
+  if (logged) checkGrown(logged, trusted.logs ?? []);
+  return { manifest: markVerified(manifest), report, logged };
 }
 
 export type FreshnessRequest = Pick<ReleaseRequest, "now" | "trusted" | "version">;

@@ -8,12 +8,12 @@ import { attachCrls } from "../../publish/sign/attach-crls.ts";
 import { checkSignedContent, verifySignature } from "../../trust/verify-signature.ts";
 import { command, type Tools } from "../program.ts";
 import { loadTrustAnchors } from "../trust-anchors.ts";
-import { loadCrls, type TrustOptions, withTrustOptions } from "../trust-options.ts";
+import { loadCrls, type TrustOptions, withCrlOptions } from "../trust-options.ts";
 
 export function crlCommand({ say }: Tools): Command {
   const crl = command("crl", "revocation lists that travel with a bundle");
   crl.addCommand(
-    withTrustOptions(
+    withCrlOptions(
       command("attach", "put revocation lists into a bundle's signature, which stays as it is", [
         "themis-bundle crl attach bundle --crl root.crl --crl ca.crl --trust-anchor pki/root.pem --require-crl",
       ])

@@ -23,6 +23,7 @@ export type SettingOptions = ConfigOptions &
     readonly source?: string;
     readonly root?: string;
     readonly trustAnchor?: string;
+    readonly logKey?: readonly string[];
     readonly version?: string;
     readonly connections?: number;
     readonly mirror?: readonly string[];
@@ -65,9 +66,11 @@ export async function settledRoot(options: SettingOptions, say: Reporter): Promi
   return demanded(configuration.hotReload.root, "hotReload.root", "--root");
 }
 
-/** @throws ConfigError; TrustError ANCHOR_MALFORMED, CRL_MALFORMED */
+/** @throws ConfigError; TrustError ANCHOR_MALFORMED, CRL_MALFORMED; LogError LOG_KEY_MALFORMED */
 export async function settledPolicy({ checker }: Configuration, options: TrustOptions): Promise<TrustPolicy> {
-  return loadTrustPolicy(options, demanded(checker.trustAnchor, "checker.trustAnchor", "--trust-anchor"));
+  const { logKeys: logKey } = checker;
+  const asked = { ...options, ...(logKey && { logKey }) };
+  return loadTrustPolicy(asked, demanded(checker.trustAnchor, "checker.trustAnchor", "--trust-anchor"));
 }
 
 /** What a file says about GitHub waits until a source is there; a flag must be of use. @throws ThemisError USAGE */
@@ -90,6 +93,7 @@ function flagsOf(options: SettingOptions): FlagValue[] {
     ["checker.tokenFile", "--token-file", options.tokenFile],
     ["checker.version", "--version", options.version],
     ["checker.trustAnchor", "--trust-anchor", options.trustAnchor],
+    ["checker.logKey", "--log-key", options.logKey],
     ["autoUpdate.connections", "--connections", options.connections],
     ["autoUpdate.limitRate", "--limit-rate", limitRate === undefined ? undefined : parseRate(limitRate)],
     [

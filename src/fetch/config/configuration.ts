@@ -5,9 +5,11 @@
  * What no schema can say is said here, with the place: bounds of spans of time, what belongs together, names that
  * must differ.
  */
+
 import { dirname, resolve } from "node:path";
 import { invalidConfig } from "../../format/config/config-error.ts";
 import { DEFAULTS } from "../../format/config/defaults.ts";
+import { isNoteKey } from "../../format/log/note-key.ts";
 import type { Check } from "../health/check.ts";
 import type { Dependency } from "../health/health-check.ts";
 import type { Hook } from "../hooks.ts";
@@ -28,6 +30,8 @@ export type Configuration = {
     readonly version: string;
     readonly channel: string | undefined;
     readonly trustAnchor: string | undefined;
+    /** Keys of transparency logs, or files of them; undefined demands no log. */
+    readonly logKeys: readonly string[] | undefined;
     readonly intervalMs: number;
     readonly jitterMs: number;
     readonly deadlineMs: number | undefined;
@@ -84,7 +88,7 @@ export function configurationOf(layered: Layered): Configuration {
 }
 
 function checkerOf({ document: { checker }, placeOf }: Layered, reading: Reading): Configuration["checker"] {
-  const { source, mirrors, api, tokenFile, version = "", channel, trustAnchor } = checker;
+  const { source, mirrors, api, tokenFile, version = "", channel, trustAnchor, logKey } = checker;
   const place = (name: string, pointer: string): string => releasePlace(name, pointer, placeOf);
   return {
     ...{ api, version, channel },
@@ -92,6 +96,9 @@ function checkerOf({ document: { checker }, placeOf }: Layered, reading: Reading
     mirrors: mirrors.map((mirror, index) => place(mirror, `/checker/mirrors/${index}`)),
     tokenFile: reading.file("/checker/tokenFile", tokenFile),
     trustAnchor: reading.file("/checker/trustAnchor", trustAnchor),
+    logKeys: logKey?.map((key, index) =>
+      isNoteKey(key) ? key : reading.file(`/checker/logKey/${index}`, key),
+    ),
     // More often is no use to anybody and a burden to servers.
     intervalMs: reading.span("/checker/interval", checker.interval, [60 * SECOND, YEAR]),
     jitterMs: reading.span("/checker/jitter", checker.jitter, [0, YEAR]),

@@ -74,7 +74,8 @@ export async function makeOfflineBundle(
     const { version, signal } = request;
     const now = tools.now();
     const fresh = { trusted: NOTHING_TRUSTED, kept: undefined };
-    const release = await discover({ ...policyOf(request), sources, version, ...fresh, now, signal });
+    const wanted = { sources, version, wantsLogProof: true };
+    const release = await discover({ ...policyOf(request), ...wanted, ...fresh, now, signal });
     const assets = await chooseAssets(release, request.deltas, signal);
     const layout = layOutArchive([
       ...assets.documents.map(({ name, bytes }) => ({ name, size: bytes.length })),

@@ -60,6 +60,11 @@ const checker = record(
       pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
     }),
     trustAnchor: text("the pinned certificate, a PEM file"),
+    logKey: list(
+      "a release must be in one of these transparency logs",
+      text("the log's key, NAME+ID+KEY, or a file with keys"),
+      [1, 16],
+    ),
     interval: duration("between two looks for a newer release"),
     jitter: duration(
       "at most so much is added to the interval by chance, so that a fleet does not ask at once",
