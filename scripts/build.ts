@@ -5,7 +5,7 @@
  *   bundle-main.js, fetch-main.js       the programs, without the optional addons
  *   bundle-<command>-<hash>.js, …        their commands and what these share, loaded when called for
  *   index.js, fetch.js                  for other programs
- *   diff-worker.js, piece-worker.js, rebuild-worker.js, scan-worker.js, compact-worker.js, bsdiff-process.js   run in threads and processes of their own
+ *   diff-worker.js, piece-worker.js, rebuild-worker.js, scan-worker.js, compact-worker.js, verify-worker.js, bsdiff-process.js   run in threads and processes of their own
  *   *.wasm                              the kernels, see kernel.ts
  */
 import { chmodSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -42,6 +42,7 @@ const outputs = [
     "piece-worker": "src/fetch/transfer/piece-worker.ts",
     "rebuild-worker": "src/fetch/rebuild-worker.ts",
     "scan-worker": "src/fetch/scan-worker.ts",
+    "verify-worker": "src/trust/verify-worker.ts",
     "compact-worker": "src/fetch/install/compact-worker.ts",
     index: "src/index.ts",
     fetch: "src/fetch/index.ts",

@@ -24,6 +24,7 @@ const commands = {
   crl: async () => (await import("./bundle/crl.ts")).crlCommand,
   verify: async () => (await import("./bundle/verify.ts")).verifyCommand,
   publish: async () => (await import("./bundle/publish.ts")).publishCommand,
+  channel: async () => (await import("./bundle/channel.ts")).channelCommand,
   inspect: async () => (await import("./bundle/inspect.ts")).inspectCommand,
   log: async () => (await import("./bundle/log.ts")).logCommand,
   keys: async () => (await import("./bundle/keys.ts")).keysCommand,

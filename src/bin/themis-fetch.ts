@@ -19,6 +19,7 @@ const commands = {
   "verify-chain": async () => (await import("./fetch/verify-chain.ts")).verifyChainCommand,
   check: async () => (await import("./fetch/update.ts")).checkCommand,
   plan: async () => (await import("./fetch/update.ts")).planCommand,
+  why: async () => (await import("./fetch/why.ts")).whyCommand,
   download: async () => (await import("./fetch/update.ts")).downloadCommand,
   update: async () => (await import("./fetch/update.ts")).updateCommand,
   watch: async () => (await import("./fetch/watch.ts")).watchCommand,

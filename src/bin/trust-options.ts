@@ -3,27 +3,35 @@ import type { Command } from "commander";
 import type { Crl } from "../format/cms/crl.ts";
 import type { NoteKey } from "../format/log/note-key.ts";
 import { readCrls } from "../trust/crl-file.ts";
+import { MAX_THRESHOLD } from "../trust/threshold.ts";
 import type { TrustPolicy } from "../trust/trust-policy.ts";
 import { loadLogKeys } from "./log-keys.ts";
-import { repeated } from "./program.ts";
+import { repeated, wholeNumber } from "./program.ts";
 import { readInput } from "./read-input.ts";
 import { loadTrustAnchors } from "./trust-anchors.ts";
 
-export type TrustOptions = {
-  readonly crl: readonly string[];
-  readonly requireCrl?: boolean;
+export type CrlOptions = { readonly crl: readonly string[]; readonly requireCrl?: boolean };
+
+export type TrustOptions = CrlOptions & {
+  readonly threshold?: number | undefined;
   readonly logKey?: readonly string[];
 };
 
 export function withTrustOptions(made: Command): Command {
-  return withCrlOptions(made).option(
-    "--log-key <key>",
-    "refuse what is not in a transparency log: its NAME+ID+KEY, or a file of such; repeat for logs of which one is enough",
-    repeated,
-  );
+  return withCrlOptions(made)
+    .option(
+      "--threshold <n>",
+      "so many distinct signers, by key and by subject, must have signed (default: 1)",
+      wholeNumber("--threshold", 1, MAX_THRESHOLD),
+    )
+    .option(
+      "--log-key <key>",
+      "refuse what is not in a transparency log: its NAME+ID+KEY, or a file of such; repeat for logs of which one is enough",
+      repeated,
+    );
 }
 
-/** For what is no release. */
+/** Where no signature is asked for, only certificates. */
 export function withCrlOptions(made: Command): Command {
   return made
     .option(
@@ -40,15 +48,16 @@ export function withCrlOptions(made: Command): Command {
  * @throws ThemisError FILE_UNREADABLE, InputError; TrustError ANCHOR_MALFORMED, CRL_MALFORMED; LogError LOG_KEY_MALFORMED
  */
 export async function loadTrustPolicy(options: TrustOptions, anchors: string): Promise<TrustPolicy> {
-  const logKeys: readonly NoteKey[] | undefined = options.logKey && (await loadLogKeys(options.logKey));
-  return { anchors: await loadTrustAnchors(anchors), ...(await loadCrls(options)), logKeys };
+  const { threshold, logKey } = options;
+  const logKeys: readonly NoteKey[] | undefined = logKey && (await loadLogKeys(logKey));
+  return { anchors: await loadTrustAnchors(anchors), threshold, logKeys, ...(await loadCrls(options)) };
 }
 
 /** @throws ThemisError FILE_UNREADABLE, InputError; TrustError CRL_MALFORMED */
 export async function loadCrls({
   crl: paths,
   requireCrl = false,
-}: TrustOptions): Promise<{ readonly crls: readonly Crl[]; readonly requireCrl: boolean }> {
+}: CrlOptions): Promise<{ readonly crls: readonly Crl[]; readonly requireCrl: boolean }> {
   const files = await Promise.all(paths.map((path) => readInput(path)));
   return { crls: files.flatMap(readCrls), requireCrl };
 }

@@ -98,6 +98,7 @@ function raised(
   seen: SeenCheckpoint | undefined,
 ): TrustedState {
   return {
+    ...trusted,
     logs: withSeen(trusted.logs ?? [], seen),
     product,
     highestSequence: Math.max(sequence, trusted.highestSequence),

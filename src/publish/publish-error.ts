@@ -16,6 +16,8 @@ const kinds = {
   BUNDLE_MISSING: ["usage", "general"],
   BUNDLE_INCOMPLETE: ["refused", "general"],
   PAGE_CONFLICT: ["refused", "general"],
+  CHANNEL_UNREADABLE: ["usage", "general"],
+  CHANNEL_REFUSED: ["refused", "general"],
 } as const;
 
 export class PublishError extends ThemisError<keyof typeof kinds> {

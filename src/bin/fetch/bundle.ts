@@ -15,6 +15,7 @@ type Options = TransferOptions &
     readonly version: string;
     readonly from: readonly string[];
     readonly deltas: boolean;
+    readonly channel?: string;
   };
 
 export function bundleCommand({ say, signal }: Tools): Command {
@@ -28,16 +29,18 @@ export function bundleCommand({ say, signal }: Tools): Command {
         .requiredOption("--trust-anchor <file>", "the pinned certificate, PEM")
         .requiredOption("--out <file>", "the tar file to make; one that is there is replaced at the end")
         .option("--version <version>", "this release and no other", "")
+        .option("--channel <name>", "take the channel's document along, and what it offers to all")
         .option("--from <version...>", "deltas from these older versions only (default: from all)", [])
         .option("--no-deltas", "whole files only"),
     ),
   ).action(async (options: Options) => {
-    const { source, mirror: mirrors, version, out: output } = options;
+    const { source, mirror: mirrors, version, channel, out: output } = options;
     const made = await makeOfflineBundle(
       {
         source,
         mirrors,
         version,
+        channel,
         output,
         signal,
         ...(await transferOf(options)),
@@ -85,10 +88,14 @@ function resultText({
   assets,
   deltasFrom,
   sha256,
+  channel,
 }: OfflineBundle): string {
   const deltas = deltasFrom.length > 0 ? `deltas from ${deltasFrom.join(", ")}` : "no deltas";
   return [
     `${path}: ${product} ${version}, ${size(sizeBytes)}, ${assets.length} assets, ${deltas}`,
     `sha256 ${sha256}`,
+    ...(channel
+      ? [`with version ${channel.version} of the channel ${channel.channel}, good until ${channel.expires}`]
+      : []),
   ].join("\n");
 }

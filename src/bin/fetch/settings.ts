@@ -24,7 +24,10 @@ export type SettingOptions = ConfigOptions &
     readonly root?: string;
     readonly trustAnchor?: string;
     readonly logKey?: readonly string[];
+    readonly threshold?: number;
     readonly version?: string;
+    readonly channel?: string;
+    readonly requireChannel?: boolean;
     readonly connections?: number;
     readonly mirror?: readonly string[];
     readonly keep?: readonly string[];
@@ -68,9 +71,10 @@ export async function settledRoot(options: SettingOptions, say: Reporter): Promi
 
 /** @throws ConfigError; TrustError ANCHOR_MALFORMED, CRL_MALFORMED; LogError LOG_KEY_MALFORMED */
 export async function settledPolicy({ checker }: Configuration, options: TrustOptions): Promise<TrustPolicy> {
-  const { logKeys: logKey } = checker;
-  const asked = { ...options, ...(logKey && { logKey }) };
-  return loadTrustPolicy(asked, demanded(checker.trustAnchor, "checker.trustAnchor", "--trust-anchor"));
+  const { logKeys: logKey, threshold, requireChannel } = checker;
+  const anchor = demanded(checker.trustAnchor, "checker.trustAnchor", "--trust-anchor");
+  const asked = { ...options, threshold, ...(logKey && { logKey }) };
+  return { ...(await loadTrustPolicy(asked, anchor)), requireChannel };
 }
 
 /** What a file says about GitHub waits until a source is there; a flag must be of use. @throws ThemisError USAGE */
@@ -92,8 +96,11 @@ function flagsOf(options: SettingOptions): FlagValue[] {
     ["checker.api", "--api", options.api],
     ["checker.tokenFile", "--token-file", options.tokenFile],
     ["checker.version", "--version", options.version],
+    ["checker.channel", "--channel", options.channel],
+    ["checker.requireChannel", "--require-channel", options.requireChannel],
     ["checker.trustAnchor", "--trust-anchor", options.trustAnchor],
     ["checker.logKey", "--log-key", options.logKey],
+    ["checker.threshold", "--threshold", options.threshold],
     ["autoUpdate.connections", "--connections", options.connections],
     ["autoUpdate.limitRate", "--limit-rate", limitRate === undefined ? undefined : parseRate(limitRate)],
     [

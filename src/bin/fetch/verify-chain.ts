@@ -8,9 +8,9 @@ import { readPublicKey } from "../../trust/signature.ts";
 import { command, repeated, type Tools } from "../program.ts";
 import { readInput } from "../read-input.ts";
 import { loadTrustAnchors } from "../trust-anchors.ts";
-import { loadCrls, type TrustOptions, withCrlOptions } from "../trust-options.ts";
+import { type CrlOptions, loadCrls, withCrlOptions } from "../trust-options.ts";
 
-type Options = TrustOptions & {
+type Options = CrlOptions & {
   readonly trustAnchor: readonly string[];
   readonly untrusted: readonly string[];
   readonly time?: string;

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import { MAX_LOG_PROOF_BYTES } from "../../format/log/log-proof.ts";
 import { NOTHING_TRUSTED, verifyRelease } from "../../trust/verify-release.ts";
+import { prewarmVerification } from "../../trust/verify-thread.ts";
 import { logJson, logText } from "../log-words.ts";
 import { command, type Tools } from "../program.ts";
 import { readInput } from "../read-input.ts";
@@ -24,6 +25,7 @@ export function verifyCommand({ say }: Tools): Command {
     .requiredOption("--signature <file>", "manifest.json.p7s")
     .option("--log-proof <file>", "with --log-key: manifest.json.tlog-proof (default: beside the manifest)");
   return withConfig(withTrustOptions(made)).action(async (options: Options) => {
+    prewarmVerification();
     const { configuration } = await settled(options, say);
     const policy = await settledPolicy(configuration, options);
     const { manifest, report, logged } = await verifyRelease({

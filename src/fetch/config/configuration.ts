@@ -29,9 +29,12 @@ export type Configuration = {
     /** "" for the offered release. */
     readonly version: string;
     readonly channel: string | undefined;
+    readonly requireChannel: boolean;
     readonly trustAnchor: string | undefined;
     /** Keys of transparency logs, or files of them; undefined demands no log. */
     readonly logKeys: readonly string[] | undefined;
+    /** Distinct signers that must have signed; undefined is one. */
+    readonly threshold: number | undefined;
     readonly intervalMs: number;
     readonly jitterMs: number;
     readonly deadlineMs: number | undefined;
@@ -88,10 +91,11 @@ export function configurationOf(layered: Layered): Configuration {
 }
 
 function checkerOf({ document: { checker }, placeOf }: Layered, reading: Reading): Configuration["checker"] {
-  const { source, mirrors, api, tokenFile, version = "", channel, trustAnchor, logKey } = checker;
+  const { source, mirrors, api, tokenFile, version = "", channel, requireChannel } = checker;
+  const { trustAnchor, logKey, threshold } = checker;
   const place = (name: string, pointer: string): string => releasePlace(name, pointer, placeOf);
   return {
-    ...{ api, version, channel },
+    ...{ api, version, channel, requireChannel, threshold },
     source: source && place(source, "/checker/source"),
     mirrors: mirrors.map((mirror, index) => place(mirror, `/checker/mirrors/${index}`)),
     tokenFile: reading.file("/checker/tokenFile", tokenFile),
