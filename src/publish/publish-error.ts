@@ -19,6 +19,11 @@ const kinds = {
   PARTS_CONFLICT: ["refused", "general"],
   PARTS_MISSING: ["refused", "general"],
   PAGE_CONFLICT: ["refused", "general"],
+  CHANNEL_UNREADABLE: ["usage", "general"],
+  CHANNEL_REFUSED: ["refused", "general"],
+  CLIENT_INVALID: ["usage", "general"],
+  CLIENT_TEMPLATE: ["failed", "local"],
+  CLIENT_TOO_LARGE: ["refused", "general"],
 } as const;
 
 export class PublishError extends ThemisError<keyof typeof kinds> {

@@ -4,8 +4,7 @@
  *   content + signature + anchors + now   ->   who signed, by which anchor     or a TrustError
  *
  * Every signer in the message must verify, not just one: a message with a bad signer was put together by
- * someone who is not the publisher. How many different signers are enough is the caller's policy; count
- * `publicKeySha256`, because one key can have many certificates.
+ * someone who is not the publisher. How many different signers are enough is the caller's policy (threshold.ts).
  */
 import { createHash } from "node:crypto";
 import { sha256 } from "../base/digest.ts";
@@ -14,8 +13,10 @@ import type { Certificate } from "../format/cms/certificate.ts";
 import { equalBytes } from "../format/cms/der.ts";
 import { decodeSignedData, type SignedData, type SignerInfo } from "../format/cms/signed-data.ts";
 import { verifyCertificatePath } from "./certification-path.ts";
+import { noPolicyInputs, type PolicyInputs } from "./policy-graph.ts";
 import { isSignatureBy } from "./signature.ts";
 import { SignatureChecks } from "./signature-checks.ts";
+import { type CountedSigner, checkThreshold } from "./threshold.ts";
 import { refuseMalformed, TrustError } from "./trust-error.ts";
 import type { TrustPolicy } from "./trust-policy.ts";
 
@@ -55,45 +56,106 @@ export type SignatureRequest = TrustPolicy & {
 
 /** @throws TrustError, with any code but ANCHOR_MALFORMED and CRL_MALFORMED */
 export function verifySignature(request: SignatureRequest): SignatureReport {
-  const { content, signature } = request;
-  refuseLarge("MANIFEST_TOO_LARGE", "signed document", content, MAX_CONTENT_BYTES);
+  const { signature } = request;
+  refuseOversize(request);
+  const signed = refuseMalformed("SIGNATURE_MALFORMED", () => decodeSignedData(signature));
+  const checks = new SignatureChecks();
+  const verified = signed.signers.map((signer) => verifySigner(signer, signed, { ...request, checks }));
+  checkThreshold(verified, request);
+  return { signers: verified.map(({ report }) => report) };
+}
+
+/**
+ * One message that satisfies each of several policies, as a trust root does the one before it and itself. Every signer is
+ * vouched for by one of them at least, and counts for each that does.
+ *
+ * @throws TrustError, with any code but ANCHOR_MALFORMED and CRL_MALFORMED
+ */
+export function verifyForEach(
+  { content, signature, now }: Pick<SignatureRequest, "content" | "signature" | "now">,
+  policies: readonly TrustPolicy[],
+): SignatureReport {
   refuseLarge("SIGNATURE_TOO_LARGE", "signature", signature, MAX_SIGNATURE_BYTES);
   const signed = refuseMalformed("SIGNATURE_MALFORMED", () => decodeSignedData(signature));
   const checks = new SignatureChecks();
-  return {
-    signers: signed.signers.map((signer) => verifySigner(signer, signed, { ...request, checks })),
-  };
+  const counted = policies.map((): CountedSigner[] => []);
+  const signers = signed.signers.map((signer) => {
+    const refusals: TrustError[] = [];
+    let report: SignerReport | undefined;
+    for (const [i, policy] of policies.entries()) {
+      try {
+        const verified = verifySigner(signer, signed, { ...policy, content, signature, now, checks });
+        counted[i]!.push(verified);
+        report ??= verified.report;
+      } catch (error) {
+        if (!(error instanceof TrustError) || error.code === "CHAIN_TOO_COMPLEX") throw error;
+        refusals.push(error);
+      }
+    }
+    if (report === undefined) throw refusals[0];
+    return report;
+  });
+  for (const [i, policy] of policies.entries()) checkThreshold(counted[i]!, policy);
+  return { signers };
+}
+
+function onlyPolicy(policy: string): Pick<PolicyInputs, "acceptable" | "requireExplicitPolicy"> {
+  return { acceptable: new Set([policy]), requireExplicitPolicy: true };
+}
+
+/** @throws TrustError MANIFEST_TOO_LARGE, SIGNATURE_TOO_LARGE */
+export function refuseOversize({
+  content,
+  signature,
+}: Pick<SignatureRequest, "content" | "signature">): void {
+  refuseLarge("MANIFEST_TOO_LARGE", "signed document", content, MAX_CONTENT_BYTES);
+  refuseLarge("SIGNATURE_TOO_LARGE", "signature", signature, MAX_SIGNATURE_BYTES);
 }
 
 /**
  * That every signer named in it signed exactly this content and is not expired. Says nothing of who they are: for a publisher
  * who has no anchor at hand, never for a device.
  *
+ * @returns their certificates
  * @throws TrustError
  */
 export function checkSignedContent({
   content,
   signature,
   now,
-}: Pick<SignatureRequest, "content" | "signature" | "now">): void {
+}: Pick<SignatureRequest, "content" | "signature" | "now">): readonly Certificate[] {
   refuseLarge("SIGNATURE_TOO_LARGE", "signature", signature, MAX_SIGNATURE_BYTES);
   const signed = refuseMalformed("SIGNATURE_MALFORMED", () => decodeSignedData(signature));
-  for (const signer of signed.signers) {
-    const { subject, notAfter } = signerOf(signer, signed, content);
-    if (now <= notAfter) continue;
+  return signed.signers.map((signer) => {
+    const certificate = signerOf(signer, signed, content);
+    const { subject, notAfter } = certificate;
+    if (now <= notAfter) return certificate;
     throw new TrustError(
       "SIGNER_EXPIRED",
       `the certificate of the signer ${subject.text} expired on ${notAfter.toISOString()}`,
       { facts: { subject: subject.text } },
     );
-  }
+  });
 }
 
 function verifySigner(
   signer: SignerInfo,
   signed: SignedData,
-  { content, anchors, now, crls = [], requireCrl, checks }: SignatureRequest & { checks: SignatureChecks },
-): SignerReport {
+  request: SignatureRequest & { readonly checks: SignatureChecks },
+): CountedSigner & { readonly report: SignerReport } {
+  const {
+    content,
+    anchors,
+    now,
+    crls = [],
+    requireCrl,
+    checks,
+    signerUsage,
+    signerPolicy,
+    revoked,
+  } = request;
+  if (request.trustRoot !== undefined)
+    throw new TypeError("the trust root says what to demand, and was not asked");
   const certificate = signerOf(signer, signed, content);
   const { anchor, notRevoked } = verifyCertificatePath({
     signer: certificate,
@@ -103,8 +165,11 @@ function verifySigner(
     crls: [...crls, ...signed.crls],
     requireCrl,
     checks,
+    signerUsage,
+    revoked,
+    policies: signerPolicy ? { ...noPolicyInputs, ...onlyPolicy(signerPolicy) } : undefined,
   });
-  return {
+  const report = {
     subject: certificate.subject.text,
     issuer: certificate.issuer.text,
     serial: certificate.serial,
@@ -117,6 +182,7 @@ function verifySigner(
     notRevoked,
     signingTime: signer.signingTime,
   };
+  return { certificate, anchor, report };
 }
 
 /** The certificate whose key signed this content. */

@@ -4,10 +4,11 @@ import { ThemisError } from "../../base/error.ts";
 import { openBundle } from "../../publish/bundle.ts";
 import { proveBundle } from "../../publish/prove-bundle.ts";
 import { type FolderPublication, publishToFolder } from "../../publish/upload/folder-page.ts";
+import type { TrustPolicy } from "../../trust/trust-policy.ts";
 import { command, type Tools } from "../program.ts";
-import { loadTrustPolicy } from "../trust-options.ts";
+import { loadTrustPolicy, type TrustOptions, withTrustOptions } from "../trust-options.ts";
 
-export type PublishOptions = {
+export type PublishOptions = TrustOptions & {
   readonly to: string;
   readonly trustAnchor?: string;
   /** `--no-publish` makes it false, `--publish=false` a text. */
@@ -18,7 +19,7 @@ export type PublishOptions = {
 
 export function publishCommand(tools: Tools): Command {
   const { say, signal } = tools;
-  return command("publish", "prove a signed bundle and put it on its release page", [
+  const made = command("publish", "prove a signed bundle and put it on its release page", [
     "themis-bundle publish bundle --to file:/srv/releases/app --trust-anchor pki/root.pem",
     "GH_TOKEN=... themis-bundle publish bundle --to github:acme/app",
     "themis-bundle publish bundle --to github:acme/app --no-publish",
@@ -29,27 +30,42 @@ export function publishCommand(tools: Tools): Command {
     .option("--publish [yes]", "of GitHub: false leaves a complete draft", true)
     .option("--no-publish", "the same as --publish=false")
     .option("--prerelease", "of GitHub: never the latest release", false)
-    .option("--token-file <file>", "of GitHub: a token, one line (default: GH_TOKEN or GITHUB_TOKEN)")
-    .action(async (folder: string, options: PublishOptions) => {
-      const { to, trustAnchor } = options;
-      const policy = trustAnchor === undefined ? undefined : await loadTrustPolicy({ crl: [] }, trustAnchor);
-      const prove = async () =>
-        (await proveBundle(await openBundle(folder), { policy, now: new Date(), signal })).bundle;
-      if (/^github:/i.test(to)) {
-        const { publishGitHub } = await import("./publish-github.ts");
-        await publishGitHub(prove, options, tools);
-        return;
-      }
-      refuseGitHubOptions(options);
-      const page = parsePage(to);
-      const bundle = await prove();
-      const published = await publishToFolder(bundle, page);
-      const { version } = bundle.manifest;
-      say.result(
-        { schema: "themis-bundle/publish/1", version, ...published },
-        publishedText(version, published),
-      );
-    });
+    .option("--token-file <file>", "of GitHub: a token, one line (default: GH_TOKEN or GITHUB_TOKEN)");
+  return withTrustOptions(made).action(async (folder: string, options: PublishOptions) => {
+    const { to } = options;
+    const policy = await policyOf(options);
+    const prove = async () =>
+      (await proveBundle(await openBundle(folder), { policy, now: new Date(), signal })).bundle;
+    if (/^github:/i.test(to)) {
+      const { publishGitHub } = await import("./publish-github.ts");
+      await publishGitHub(prove, policy, options, tools);
+      return;
+    }
+    refuseGitHubOptions(options);
+    const page = parsePage(to);
+    const bundle = await prove();
+    const published = await publishToFolder(bundle, page);
+    const { version } = bundle.manifest;
+    say.result(
+      { schema: "themis-bundle/publish/1", version, ...published },
+      publishedText(version, published),
+    );
+  });
+}
+
+/** @throws ThemisError USAGE; what loadTrustPolicy throws */
+async function policyOf(options: PublishOptions): Promise<TrustPolicy | undefined> {
+  const { trustAnchor, crl, requireCrl, threshold } = options;
+  if (trustAnchor !== undefined) return loadTrustPolicy(options, trustAnchor);
+  if (crl.length === 0 && !requireCrl && threshold === undefined) return undefined;
+  throw new ThemisError(
+    "USAGE",
+    "usage",
+    "--crl, --require-crl and --threshold ask who signed, and only --trust-anchor says who may",
+    {
+      hint: "give --trust-anchor too",
+    },
+  );
 }
 
 /** @throws ThemisError USAGE */
@@ -79,7 +95,7 @@ function publishedText(
 }
 
 /** @throws ThemisError USAGE */
-function parsePage(to: string): string {
+export function parsePage(to: string): string {
   const page = to.startsWith("file://") ? pathOfUrl(to) : to.startsWith("file:") ? to.slice(5) : "";
   if (page !== "") return page;
   throw new ThemisError(

@@ -79,7 +79,7 @@ export type BuildPart = {
 
 const DIGEST = "^[0-9a-f]{64}$";
 const MAX_FILES = 100_000;
-const ALGORITHMS = ["BSDIFF", "VCDIFF", "XDELTA3", "ZSTD_DICT"] as const;
+const ALGORITHMS = ["BSDIFF", "VCDIFF", "XDELTA3", "ZSTD_DICT", "THEMIS"] as const;
 const path = { type: "string", minLength: 1, maxLength: 3072 } as const;
 const timeMs = { type: "integer", minimum: 0, maximum: 2 ** 40 } as const;
 const memory = { type: "integer", minimum: 0, maximum: MAX_APPLY_MEMORY } as const;

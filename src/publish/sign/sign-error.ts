@@ -30,6 +30,7 @@ const kinds = {
   TOKEN_FAILED: "failed",
   SIGNATURE_UNVERIFIABLE: "refused",
   SIGNATURE_FULL: "usage",
+  ALREADY_SIGNED: "usage",
   CRL_UNRELATED: "usage",
   ADDON_MISSING: "usage",
   SIGNER_OUTLIVES_ROOT: "usage",
