@@ -184,7 +184,7 @@ function refuseSecrets(argv: readonly string[]): void {
 
 /** Commands that are asked for what they do; the others for what they say. */
 const ACTIONS = new Set([
-  ...["keygen", "build", "sign", "verify", "publish", "create", "apply"],
+  ...["keygen", "build", "sign", "timestamp", "verify", "publish", "create", "apply"],
   ...["update", "watch", "download", "bundle", "rollback"],
 ]);
 

@@ -7,9 +7,21 @@ import { repeated } from "./program.ts";
 import { readInput } from "./read-input.ts";
 import { loadTrustAnchors } from "./trust-anchors.ts";
 
-export type TrustOptions = { readonly crl: readonly string[]; readonly requireCrl?: boolean };
+export type CrlOptions = { readonly crl: readonly string[]; readonly requireCrl?: boolean };
+
+export type TrustOptions = CrlOptions & { readonly timestampAnchor?: readonly string[] };
 
 export function withTrustOptions(made: Command): Command {
+  return withCrlOptions(made).option(
+    "--timestamp-anchor <file>",
+    "the CA of a time-stamp authority: what it saw in time counts when certificates are over; repeat for more",
+    repeated,
+    [],
+  );
+}
+
+/** For commands that prove certificates without a signature, or look at a signature without proving it. */
+export function withCrlOptions(made: Command): Command {
   return made
     .option(
       "--crl <file>",
@@ -25,14 +37,16 @@ export function withTrustOptions(made: Command): Command {
  * @throws ThemisError FILE_UNREADABLE, InputError; TrustError ANCHOR_MALFORMED, CRL_MALFORMED
  */
 export async function loadTrustPolicy(options: TrustOptions, anchors: string): Promise<TrustPolicy> {
-  return { anchors: await loadTrustAnchors(anchors), ...(await loadCrls(options)) };
+  const { timestampAnchor: authorities = [] } = options;
+  const timestampAnchors = (await Promise.all(authorities.map(loadTrustAnchors))).flat();
+  return { anchors: await loadTrustAnchors(anchors), ...(await loadCrls(options)), timestampAnchors };
 }
 
 /** @throws ThemisError FILE_UNREADABLE, InputError; TrustError CRL_MALFORMED */
 export async function loadCrls({
   crl: paths,
   requireCrl = false,
-}: TrustOptions): Promise<{ readonly crls: readonly Crl[]; readonly requireCrl: boolean }> {
+}: CrlOptions): Promise<{ readonly crls: readonly Crl[]; readonly requireCrl: boolean }> {
   const files = await Promise.all(paths.map((path) => readInput(path)));
   return { crls: files.flatMap(readCrls), requireCrl };
 }

@@ -8,9 +8,11 @@ export type TrustPolicy = {
   readonly crls?: readonly Crl[] | undefined;
   /** Refuse what no fresh list vouches for. Without it a list can only revoke. */
   readonly requireCrl?: boolean | undefined;
+  /** Of authorities whose time-stamps count; without them a signature counts while its certificates are valid. */
+  readonly timestampAnchors?: readonly TrustAnchor[] | undefined;
 };
 
 /** The policy in a larger request, and nothing else of it. */
-export function policyOf({ anchors, crls, requireCrl }: TrustPolicy): TrustPolicy {
-  return { anchors, crls, requireCrl };
+export function policyOf({ anchors, crls, requireCrl, timestampAnchors }: TrustPolicy): TrustPolicy {
+  return { anchors, crls, requireCrl, timestampAnchors };
 }

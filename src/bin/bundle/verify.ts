@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { openBundle } from "../../publish/bundle.ts";
 import { proveBundle } from "../../publish/prove-bundle.ts";
 import { command, type Tools } from "../program.ts";
+import { signerLines } from "../signer-lines.ts";
 import { loadTrustPolicy, type TrustOptions, withTrustOptions } from "../trust-options.ts";
 
 export function verifyCommand({ say, signal }: Tools): Command {
@@ -23,10 +24,7 @@ export function verifyCommand({ say, signal }: Tools): Command {
       { schema: "themis-bundle/verify/1", product, version, signers, packs: packs.length },
       [
         `${product} ${version} is proven: signature, certification path, ${packs.length} packs`,
-        ...signers.map(
-          (signer) =>
-            `signed by ${signer.subject} (${signer.algorithm}), until ${signer.notAfter.toISOString()}`,
-        ),
+        ...signerLines(signers),
       ].join("\n"),
     );
   });

@@ -43,9 +43,10 @@ export function bundleCommand({ say, signal }: Tools): Command {
         ...(await transferOf(options)),
         deltas: deltaChoice(options),
         ...(await loadTrustPolicy(options, options.trustAnchor)),
-        inputs: [options.trustAnchor, options.ca, options.tokenFile, ...options.crl].filter(
-          (path) => path !== undefined,
-        ),
+        inputs: [
+          ...[options.trustAnchor, options.ca, options.tokenFile],
+          ...[...options.crl, ...(options.timestampAnchor ?? [])],
+        ].filter((path) => path !== undefined),
       },
       {
         now: () => new Date(),

@@ -8,9 +8,9 @@ import { readPublicKey } from "../../trust/signature.ts";
 import { command, repeated, type Tools } from "../program.ts";
 import { readInput } from "../read-input.ts";
 import { loadTrustAnchors } from "../trust-anchors.ts";
-import { loadCrls, type TrustOptions, withTrustOptions } from "../trust-options.ts";
+import { type CrlOptions, loadCrls, withCrlOptions } from "../trust-options.ts";
 
-type Options = TrustOptions & {
+type Options = CrlOptions & {
   readonly trustAnchor: readonly string[];
   readonly untrusted: readonly string[];
   readonly time?: string;
@@ -22,7 +22,7 @@ type Options = TrustOptions & {
 };
 
 export function verifyChainCommand({ say }: Tools): Command {
-  return withTrustOptions(
+  return withCrlOptions(
     command(
       "verify-chain",
       "prove one certificate by RFC 5280, section 6; for audits and conformance suites",

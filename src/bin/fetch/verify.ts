@@ -3,6 +3,7 @@ import { NOTHING_TRUSTED, verifyRelease } from "../../trust/verify-release.ts";
 import { prewarmVerification } from "../../trust/verify-thread.ts";
 import { command, type Tools } from "../program.ts";
 import { readInput } from "../read-input.ts";
+import { signerLines } from "../signer-lines.ts";
 import { type TrustOptions, withTrustOptions } from "../trust-options.ts";
 import { type SettingOptions, settled, settledPolicy, withConfig } from "./settings.ts";
 
@@ -33,13 +34,7 @@ export function verifyCommand({ say }: Tools): Command {
     const { product, version, sequence } = manifest;
     say.result(
       { schema: "themis-fetch/verify/1", product, version, sequence, signers: report.signers },
-      [
-        `${product} ${version} (sequence ${sequence}) is proven`,
-        ...report.signers.map(
-          (signer) =>
-            `signed by ${signer.subject} (${signer.algorithm}), until ${signer.notAfter.toISOString()}`,
-        ),
-      ].join("\n"),
+      [`${product} ${version} (sequence ${sequence}) is proven`, ...signerLines(report.signers)].join("\n"),
     );
   });
 }

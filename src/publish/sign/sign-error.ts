@@ -31,6 +31,7 @@ const kinds = {
   SIGNATURE_UNVERIFIABLE: "refused",
   SIGNATURE_FULL: "usage",
   CRL_UNRELATED: "usage",
+  TIMESTAMP_NOT_GIVEN: "failed",
   ADDON_MISSING: "usage",
   SIGNER_OUTLIVES_ROOT: "usage",
   FILE_EXISTS: "usage",
