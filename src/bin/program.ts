@@ -184,7 +184,19 @@ function refuseSecrets(argv: readonly string[]): void {
 
 /** Commands that are asked for what they do; the others for what they say. */
 const ACTIONS = new Set([
-  ...["keygen", "build", "sign", "verify", "publish", "prune", "create", "append", "prove", "apply"],
+  ...[
+    "keygen",
+    "build",
+    "sign",
+    "timestamp",
+    "verify",
+    "publish",
+    "prune",
+    "create",
+    "append",
+    "prove",
+    "apply",
+  ],
   ...["update", "watch", "download", "bundle", "rollback"],
 ]);
 

@@ -15,6 +15,7 @@ import { loadTrustAnchors } from "./trust-anchors.ts";
 export type CrlOptions = { readonly crl: readonly string[]; readonly requireCrl?: boolean };
 
 export type TrustOptions = CrlOptions & {
+  readonly timestampAnchor?: readonly string[];
   readonly threshold?: number | undefined;
   readonly logKey?: readonly string[];
 };
@@ -30,10 +31,16 @@ export function withTrustOptions(made: Command): Command {
       "--log-key <key>",
       "refuse what is not in a transparency log: its NAME+ID+KEY, or a file of such; repeat for logs of which one is enough",
       repeated,
+    )
+    .option(
+      "--timestamp-anchor <file>",
+      "the CA of a time-stamp authority: what it saw in time counts when certificates are over; repeat for more",
+      repeated,
+      [],
     );
 }
 
-/** Where no signature is asked for, only certificates. */
+/** For commands that prove certificates without a signature, or look at a signature without proving it. */
 export function withCrlOptions(made: Command): Command {
   return made
     .option(
@@ -54,9 +61,10 @@ export async function loadTrustPolicy(
   options: TrustOptions,
   anchors: string | undefined,
 ): Promise<TrustPolicy> {
-  const { threshold, logKey } = options;
+  const { threshold, logKey, timestampAnchor: authorities = [] } = options;
+  const timestampAnchors = (await Promise.all(authorities.map(loadTrustAnchors))).flat();
   const logKeys: readonly NoteKey[] | undefined = logKey && (await loadLogKeys(logKey));
-  const demands = { threshold, logKeys, ...(await loadCrls(options)) };
+  const demands = { threshold, logKeys, timestampAnchors, ...(await loadCrls(options)) };
   const own = compiledIn();
   if (own) {
     refuseAnotherAnchor(anchors, own);

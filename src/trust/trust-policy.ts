@@ -29,6 +29,8 @@ export type TrustPolicy = Threshold & {
   readonly trustRoot?: TrustRootPin | undefined;
   /** Refuse what comes without a signed document of the device's channel. */
   readonly requireChannel?: boolean | undefined;
+  /** Of authorities whose time-stamps count; without them a signature counts while its certificates are valid. */
+  readonly timestampAnchors?: readonly TrustAnchor[] | undefined;
 };
 
 export type TrustRootPin =
@@ -39,10 +41,10 @@ export type TrustRootPin =
 
 /** The policy in a larger request, and nothing else of it. */
 export function policyOf(from: TrustPolicy): TrustPolicy {
-  const { anchors, crls, requireCrl, threshold, anchorThreshold, logKeys } = from;
+  const { anchors, crls, requireCrl, threshold, anchorThreshold, logKeys, timestampAnchors } = from;
   const { signerUsage, signerPolicy, revoked, product, minSequence, trustRoot, requireChannel } = from;
   return {
-    ...{ anchors, crls, requireCrl, threshold, anchorThreshold, logKeys },
+    ...{ anchors, crls, requireCrl, threshold, anchorThreshold, logKeys, timestampAnchors },
     ...{ signerUsage, signerPolicy, revoked, product, minSequence, trustRoot, requireChannel },
   };
 }

@@ -3,6 +3,7 @@ import { openBundle } from "../../publish/bundle.ts";
 import { proveBundle } from "../../publish/prove-bundle.ts";
 import { logJson, logText } from "../log-words.ts";
 import { command, type Tools } from "../program.ts";
+import { signerLines } from "../signer-lines.ts";
 import { loadTrustPolicy, type TrustOptions, withTrustOptions } from "../trust-options.ts";
 
 export function verifyCommand({ say, signal }: Tools): Command {
@@ -31,10 +32,7 @@ export function verifyCommand({ say, signal }: Tools): Command {
       },
       [
         `${product} ${version} is proven: signature, certification path, ${packs.length} packs`,
-        ...signers.map(
-          (signer) =>
-            `signed by ${signer.subject} (${signer.algorithm}), until ${signer.notAfter.toISOString()}`,
-        ),
+        ...signerLines(signers),
         ...logText(logged),
       ].join("\n"),
     );

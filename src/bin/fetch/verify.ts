@@ -6,6 +6,7 @@ import { prewarmVerification } from "../../trust/verify-thread.ts";
 import { logJson, logText } from "../log-words.ts";
 import { command, type Tools } from "../program.ts";
 import { readInput } from "../read-input.ts";
+import { signerLines } from "../signer-lines.ts";
 import { type TrustOptions, withTrustOptions } from "../trust-options.ts";
 import { type SettingOptions, settled, settledPolicy, withConfig } from "./settings.ts";
 
@@ -49,10 +50,7 @@ export function verifyCommand({ say }: Tools): Command {
       },
       [
         `${product} ${version} (sequence ${sequence}) is proven`,
-        ...report.signers.map(
-          (signer) =>
-            `signed by ${signer.subject} (${signer.algorithm}), until ${signer.notAfter.toISOString()}`,
-        ),
+        ...signerLines(report.signers),
         ...logText(logged),
       ].join("\n"),
     );
