@@ -25,7 +25,11 @@ const commands = {
   crl: async () => (await import("./bundle/crl.ts")).crlCommand,
   verify: async () => (await import("./bundle/verify.ts")).verifyCommand,
   publish: async () => (await import("./bundle/publish.ts")).publishCommand,
+  channel: async () => (await import("./bundle/channel.ts")).channelCommand,
+  prune: async () => (await import("./bundle/prune.ts")).pruneCommand,
+  client: async () => (await import("./bundle/client.ts")).clientCommand,
   inspect: async () => (await import("./bundle/inspect.ts")).inspectCommand,
+  log: async () => (await import("./bundle/log.ts")).logCommand,
   keys: async () => (await import("./bundle/keys.ts")).keysCommand,
   delta: async () => (await import("./bundle/delta.ts")).deltaCommand,
 };

@@ -1,26 +1,38 @@
 /** What a command demands before it believes a signature: the options, the same for each, and the policy they make. */
 import type { Command } from "commander";
+import { ThemisError } from "../base/error.ts";
 import type { Crl } from "../format/cms/crl.ts";
 import { readCrls } from "../trust/crl-file.ts";
+import { MAX_THRESHOLD } from "../trust/threshold.ts";
 import type { TrustPolicy } from "../trust/trust-policy.ts";
-import { repeated } from "./program.ts";
+import { compiledIn, refuseAnotherAnchor } from "./client/compiled-in.ts";
+import { repeated, wholeNumber } from "./program.ts";
 import { readInput } from "./read-input.ts";
 import { loadTrustAnchors } from "./trust-anchors.ts";
 
 export type CrlOptions = { readonly crl: readonly string[]; readonly requireCrl?: boolean };
 
-export type TrustOptions = CrlOptions & { readonly timestampAnchor?: readonly string[] };
+export type TrustOptions = CrlOptions & {
+  readonly threshold?: number | undefined;
+  readonly timestampAnchor?: readonly string[];
+};
 
 export function withTrustOptions(made: Command): Command {
-  return withCrlOptions(made).option(
-    "--timestamp-anchor <file>",
-    "the CA of a time-stamp authority: what it saw in time counts when certificates are over; repeat for more",
-    repeated,
-    [],
-  );
+  return withCrlOptions(made)
+    .option(
+      "--threshold <n>",
+      "so many distinct signers, by key and by subject, must have signed (default: 1)",
+      wholeNumber("--threshold", 1, MAX_THRESHOLD),
+    )
+    .option(
+      "--timestamp-anchor <file>",
+      "the CA of a time-stamp authority: what it saw in time counts when certificates are over; repeat for more",
+      repeated,
+      [],
+    );
 }
 
-/** For commands that prove certificates without a signature, or look at a signature without proving it. */
+/** Where no signature is asked for, only certificates. */
 export function withCrlOptions(made: Command): Command {
   return made
     .option(
@@ -33,13 +45,24 @@ export function withCrlOptions(made: Command): Command {
 }
 
 /**
- * @param anchors the file that is pinned
- * @throws ThemisError FILE_UNREADABLE, InputError; TrustError ANCHOR_MALFORMED, CRL_MALFORMED
+ * @param anchors the file that is pinned; a client with an anchor of its own takes none
+ * @throws ThemisError ANCHOR_COMPILED_IN, USAGE, FILE_UNREADABLE, InputError; TrustError ANCHOR_MALFORMED, CRL_MALFORMED
  */
-export async function loadTrustPolicy(options: TrustOptions, anchors: string): Promise<TrustPolicy> {
-  const { timestampAnchor: authorities = [] } = options;
+export async function loadTrustPolicy(
+  options: TrustOptions,
+  anchors: string | undefined,
+): Promise<TrustPolicy> {
+  const { threshold, timestampAnchor: authorities = [] } = options;
+  const own = compiledIn();
+  if (own) {
+    refuseAnotherAnchor(anchors ?? authorities[0], own);
+    return { anchors: own.trustAnchors, product: own.product, threshold, ...(await loadCrls(options)) };
+  }
+  if (anchors === undefined)
+    throw new ThemisError("USAGE", "usage", "--trust-anchor is needed: only a pinned certificate can vouch");
   const timestampAnchors = (await Promise.all(authorities.map(loadTrustAnchors))).flat();
-  return { anchors: await loadTrustAnchors(anchors), ...(await loadCrls(options)), timestampAnchors };
+  const lists = await loadCrls(options);
+  return { anchors: await loadTrustAnchors(anchors), threshold, timestampAnchors, ...lists };
 }
 
 /** @throws ThemisError FILE_UNREADABLE, InputError; TrustError CRL_MALFORMED */

@@ -91,6 +91,7 @@ async function keepIn(
 /** Neither the sequence nor the clock ever goes back. */
 function raised(trusted: TrustedState, { product, sequence }: Verified<Manifest>, now: Date): TrustedState {
   return {
+    ...trusted,
     product,
     highestSequence: Math.max(sequence, trusted.highestSequence),
     latestTimeMs: Math.max(now.getTime(), trusted.latestTimeMs),

@@ -1,14 +1,22 @@
 /** Finds the offered release, proves it, and reads the delta manifests that it vouches for. */
 import { sha256 } from "../base/digest.ts";
+import { type Channel, type ChannelRelease, recallOf } from "../format/channel/channel.ts";
 import {
   checkAgainstManifest,
   type DeltaManifest,
   decodeDeltaManifest,
 } from "../format/manifest/delta-manifest.ts";
 import { type DeltaManifestReference, type Manifest, manifestKind } from "../format/manifest/manifest.ts";
+import { recalled } from "../trust/channel-decision.ts";
+import { ReleaseError } from "../trust/release-error.ts";
 import { policyOf, type TrustPolicy } from "../trust/trust-policy.ts";
 import type { Verified } from "../trust/verified.ts";
-import { type TrustedState, type VerifiedRelease, verifyRelease } from "../trust/verify-release.ts";
+import {
+  type Recipient,
+  type TrustedState,
+  type VerifiedRelease,
+  verifyRelease,
+} from "../trust/verify-release.ts";
 import type { SignatureReport } from "../trust/verify-signature.ts";
 import { prewarmVerification } from "../trust/verify-thread.ts";
 import { FetchError } from "./fetch-error.ts";
@@ -24,10 +32,23 @@ export type DiscoverRequest = TrustPolicy & {
   /** Default: any. */
   readonly channel?: string | undefined;
   readonly trusted: TrustedState;
+  /** What a document of the channel says of it; default: there is none. */
+  readonly named?: Named | undefined;
+  /** How far below the highest that was believed it may lie; default: not at all. */
+  readonly leastSequence?: number | undefined;
+  /** Default: nobody in particular. */
+  readonly recipient?: Recipient | undefined;
   /** What need not be fetched again. */
   readonly kept: KeptRelease | undefined;
   readonly now: Date;
   readonly signal?: AbortSignal | undefined;
+};
+
+/** What the release must be, or must not. */
+export type Named = {
+  readonly document: Verified<Channel>;
+  /** The release that it offers, or knows under the version that was asked for; undefined for one it does not know. */
+  readonly release: ChannelRelease | undefined;
 };
 
 export type Discovered = {
@@ -176,14 +197,16 @@ async function prove(
   { manifest, signature }: ReleaseDocuments,
   request: DiscoverRequest,
 ): Promise<VerifiedRelease> {
-  const { now, trusted, version: asked } = request;
+  const { now, trusted, version: asked, recipient, leastSequence, named } = request;
   const proven = await verifyRelease({
-    ...{ ...policyOf(request), now, trusted, version: asked },
+    ...{ ...policyOf(request), now, trusted, version: asked, recipient, leastSequence },
     ...{ manifestBytes: manifest, signatureBytes: signature },
   });
+  if (named) checkNamed(named, proven.manifest, sha256(manifest));
   const { version, channel } = proven.manifest;
-  if (request.channel !== undefined && channel !== request.channel) {
-    throw new FetchError(
+  // A release that was promoted from another channel is the same release.
+  if (named?.release === undefined && request.channel !== undefined && channel !== request.channel) {
+    throw new ReleaseError(
       "CHANNEL_MISMATCH",
       `${version} is of the channel ${channel}, this device follows ${request.channel}`,
       {
@@ -195,6 +218,28 @@ async function prove(
   return proven;
 }
 
-function below(source: Source, folder: string): Source {
+/** @throws ReleaseError PRODUCT_MISMATCH, CHANNEL_MIX, RELEASE_RECALLED */
+function checkNamed({ document, release }: Named, { product, version }: Manifest, digest: string): void {
+  if (product !== document.product) {
+    throw new ReleaseError(
+      "PRODUCT_MISMATCH",
+      `the release is of ${product}, the channel ${document.channel} of ${document.product}`,
+    );
+  }
+  if (release && release.manifest_sha256 !== digest) {
+    throw new ReleaseError(
+      "CHANNEL_MIX",
+      `the source has another release ${version} than the channel ${document.channel} names`,
+      {
+        facts: { expected: release.manifest_sha256, found: digest },
+        hint: "the source or a mirror mixes two publications, or somebody does; nothing was changed",
+      },
+    );
+  }
+  const recall = recallOf(document, { version, manifest_sha256: digest });
+  if (recall) throw new ReleaseError("RELEASE_RECALLED", recalled(recall));
+}
+
+export function below(source: Source, folder: string): Source {
   return folder === "" ? source : source.at(folder);
 }

@@ -10,7 +10,8 @@ import { checkFreshness } from "../trust/verify-release.ts";
 import { announce } from "./announce.ts";
 import { readRecords } from "./damaged-records.ts";
 import { deploy } from "./deploy.ts";
-import { type Discovered, discover } from "./discover.ts";
+import type { Discovered } from "./discover.ts";
+import { newsOf } from "./explain-channel.ts";
 import { FetchError } from "./fetch-error.ts";
 import { Fetcher } from "./fetcher.ts";
 import { checkFitness } from "./fitness.ts";
@@ -18,15 +19,25 @@ import { runBeforeHook } from "./hooks.ts";
 import type { Installation } from "./install/install.ts";
 import { keepRestorePoints } from "./install/keep-restore-points.ts";
 import type { Recovery } from "./install/recover.ts";
+import { believe, DecisionChanged, newDeviceId, noteDowngrade, stayingOffer } from "./obey-channel.ts";
+import { discoverOffered, type Offered } from "./offered.ts";
 import { type DevicePlace, findPlace, withDevice } from "./place.ts";
 import { changesNothing } from "./plan.ts";
 import { preFlight } from "./pre-flight.ts";
-import { checkOnly, discoverFor, type Prepared, prepare, trustedFor, withSources } from "./prepare.ts";
+import {
+  checkOnly,
+  deviceFor,
+  offeredFor,
+  type Prepared,
+  prepare,
+  trustedFor,
+  withSources,
+} from "./prepare.ts";
 import type { DeviceState } from "./state.ts";
 import { outcomes } from "./switch-steps.ts";
 import type { Source } from "./transfer/source.ts";
 import { endTransfer, removeOtherParts, TransferRecord } from "./transfer-record.ts";
-import { type Offer, reporting, type UpdateResult } from "./update-report.ts";
+import { type Offer, reported, reporting, type UpdateResult } from "./update-report.ts";
 import type { UpdateRequest, UpdateTools } from "./update-request.ts";
 
 /** Proves what is offered and plans; writes nothing at all. */
@@ -35,7 +46,11 @@ export async function planOnly(request: UpdateRequest, tools: UpdateTools): Prom
   const state = readRecords(place.themis, request.rebuildRecords);
   try {
     return await withSources(request, tools, async (sources) => {
-      const release = await discover(discoverFor(request, sources, state, tools.now()));
+      const offered = await discoverOffered(offeredFor(request, sources, state, tools.now(), ""));
+      const { followed } = offered;
+      const channel = followed && newsOf(followed, deviceFor(request, state, ""));
+      if (offered.kind === "stay") return stayingOffer(request, place, state, offered.followed, channel);
+      const { release } = offered;
       checkOnly(request, release);
       const { plan, from, strategy } = await prepare(request, place, state, release);
       const { manifest, report } = release;
@@ -48,6 +63,8 @@ export async function planOnly(request: UpdateRequest, tools: UpdateTools): Prom
         plan,
         bytesToFetch: plan.bytesToFetch,
         upToDate: changesNothing(plan),
+        channel,
+        followed,
       };
     });
   } finally {
@@ -70,7 +87,14 @@ function run(
   tools: UpdateTools,
   until: "download" | "update",
 ): Promise<UpdateResult> {
-  return withSources(request, tools, (sources) => runFrom(sources, request, tools, until));
+  return withSources(request, tools, async (sources) => {
+    try {
+      return await runFrom(sources, request, tools, until);
+    } catch (error) {
+      if (!(error instanceof DecisionChanged)) throw error;
+      return await runFrom(sources, request, tools, until, error.recovery);
+    }
+  });
 }
 
 async function runFrom(
@@ -78,26 +102,45 @@ async function runFrom(
   request: UpdateRequest,
   tools: UpdateTools,
   until: "download" | "update",
+  earlier?: Recovery,
 ): Promise<UpdateResult> {
   const startedMs = performance.now();
   const place = await findPlace(request.root);
   // Proven before the lock, so that a refused release leaves an untouched root.
-  const release = await discoverFirst(request, sources, place, tools.now());
+  const deviceId = newDeviceId();
+  const offered = await discoverFirst(request, sources, place, tools.now(), deviceId);
+  const { followed } = offered;
   const { gate, signal, rebuildRecords, retention } = request;
   const deviceTools = { ...tools, signal, rebuildRecords, ...(gate && { gate }) };
   const keeping = { retention, notice: tools.notice };
   return withDevice(place, deviceTools, async (installation, recovery) => {
     const { state } = installation;
     refuseUnconfirmed(recovery);
+    const device = deviceFor(request, state, deviceId);
+    const channel = followed && newsOf(followed, device);
+    const decision = followed && believe(followed, request, device, installation, recovery);
+    if (offered.kind === "stay") {
+      const staying = await stayingOffer(request, place, state, offered.followed, channel);
+      return reporting({ ...staying, bytesFetched: 0 }, recovery, startedMs, channel)("nothing-to-do", {});
+    }
+    const { release } = offered;
     if (until === "update") refuseTakenBack(recovery, release);
-    const trusted = trustedFor(request, state);
-    checkFreshness(release.manifest, { now: tools.now(), trusted, version: request.version });
+    const { allowDowngrade } = request;
+    checkFreshness(release.manifest, {
+      now: tools.now(),
+      trusted: trustedFor(request, state),
+      leastSequence: decision?.leastSequence ?? (allowDowngrade ? 0 : undefined),
+      version: request.version,
+      minSequence: request.minSequence,
+      recipient: device,
+    });
     checkOnly(request, release);
+    if (until === "update" && allowDowngrade) noteDowngrade(installation, release.manifest);
     state.keepRelease(release.documents);
     // A repair or update that does not name them again must not take them for the release's.
     if (request.keep) state.rememberKeep(request.keep);
     const found = await prepare(request, place, state, release);
-    const report = reporting(found, recovery, startedMs);
+    const report = reporting(reported(found), earlier ?? recovery, startedMs, channel);
     if (isInstalled(found, state)) {
       // A cut came after the switch and before this.
       if (state.transfer()?.manifestSha256 === release.manifestSha256)
@@ -192,10 +235,11 @@ async function discoverFirst(
   sources: readonly Source[],
   place: DevicePlace,
   now: Date,
-): Promise<Discovered> {
+  deviceId: string,
+): Promise<Offered> {
   const state = readRecords(place.themis, request.rebuildRecords);
   try {
-    return await discover(discoverFor(request, sources, state, now));
+    return await discoverOffered(offeredFor(request, sources, state, now, deviceId));
   } finally {
     state?.close();
   }

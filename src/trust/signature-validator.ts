@@ -21,6 +21,8 @@ export type SignatureValidatorOptions = {
   readonly crls?: readonly Uint8Array[];
   /** Refuse what no fresh list vouches for. Without it a list can only revoke. */
   readonly requireCrl?: boolean;
+  /** So many distinct signers must have signed; default: one. */
+  readonly threshold?: number;
 };
 
 export class SignatureValidator {
@@ -28,14 +30,16 @@ export class SignatureValidator {
   readonly #now: () => Date;
   readonly #crls: readonly Crl[];
   readonly #requireCrl: boolean;
+  readonly #threshold: number;
 
   /** @throws TrustError ANCHOR_MALFORMED, CRL_MALFORMED */
-  constructor({ anchors, now, crls = [], requireCrl = false }: SignatureValidatorOptions) {
+  constructor({ anchors, now, crls = [], requireCrl = false, threshold = 1 }: SignatureValidatorOptions) {
     this.#anchors = anchors.flatMap(readTrustAnchors);
     if (this.#anchors.length === 0) throw new TrustError("ANCHOR_MALFORMED", "no trust anchor is pinned");
     this.#now = now;
     this.#crls = crls.flatMap(readCrls);
     this.#requireCrl = requireCrl;
+    this.#threshold = threshold;
   }
 
   /** Starts the thread while the bytes are still on their way; the first answer comes the sooner. */
@@ -52,6 +56,7 @@ export class SignatureValidator {
       now: this.#now(),
       crls: this.#crls,
       requireCrl: this.#requireCrl,
+      threshold: this.#threshold,
     });
   }
 }

@@ -14,6 +14,8 @@ export type TrustErrorCode =
   | "DIGEST_MISMATCH"
   | "MANIFEST_TOO_LARGE"
   | "SIGNER_NOT_FOUND"
+  /** Each signature is right, and fewer distinct signers, or anchors above them, stand behind it than are wanted. */
+  | "THRESHOLD_NOT_MET"
   | "SIGNER_EXPIRED"
   | "SIGNER_NOT_YET_VALID"
   /** keyUsage or extKeyUsage do not allow signing code. */
@@ -47,7 +49,21 @@ export type TrustErrorCode =
   | "CRL_NOT_YET_VALID"
   /** None of the lists that would cover it is signed by one who may, or one has critical parts that we do not interpret. */
   | "CRL_INVALID"
-  | "ANCHOR_MALFORMED";
+  | "ANCHOR_MALFORMED"
+  /** A trust root has revoked the key of the anchor, or of a CA on the way to one. */
+  | "ANCHOR_REVOKED"
+  /** A trust root is wanted, none is remembered, and the source has no first one. */
+  | "TRUST_ROOT_MISSING"
+  /** Not a trust root document, or one by which nobody could sign. */
+  | "TRUST_ROOT_MALFORMED"
+  /** Not the version that follows the one that is believed, or another document of the same version. */
+  | "TRUST_ROOT_VERSION"
+  /** A version that was replaced already. */
+  | "TRUST_ROOT_OLDER"
+  /** It takes back what the one before it had settled: a revocation, the smallest sequence, the product, its time. */
+  | "TRUST_ROOT_WEAKER"
+  /** Nothing newer is known, and its time is over. */
+  | "TRUST_ROOT_EXPIRED";
 
 export class TrustError extends ThemisError<TrustErrorCode> {
   constructor(code: TrustErrorCode, message: string, details?: FailureDetails) {

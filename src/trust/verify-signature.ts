@@ -4,17 +4,20 @@
  *   content + signature + anchors + now   ->   who signed, by which anchor     or a TrustError
  *
  * Every signer in the message must verify, not just one: a message with a bad signer was put together by
- * someone who is not the publisher. How many different signers are enough is the caller's policy; count
- * `publicKeySha256`, because one key can have many certificates.
+ * someone who is not the publisher. How many different signers are enough is the caller's policy (threshold.ts).
  */
 import { sha256 } from "../base/digest.ts";
 import { algorithmName } from "../format/cms/algorithm.ts";
 import type { Certificate } from "../format/cms/certificate.ts";
 import { decodeSignedData, type SignedData, type SignerInfo } from "../format/cms/signed-data.ts";
+
 import { type VerifiedPath, verifyCertificatePath } from "./certification-path.ts";
+import { noPolicyInputs, type PolicyInputs } from "./policy-graph.ts";
 import { SignatureChecks } from "./signature-checks.ts";
 import { signerOf } from "./signer-certificate.ts";
+import { type CountedSigner, checkThreshold } from "./threshold.ts";
 import { type FoundTimeStamp, findTimeStamp, type TimeStampReport } from "./time-stamp.ts";
+
 import { refuseMalformed, TrustError } from "./trust-error.ts";
 import type { TrustPolicy } from "./trust-policy.ts";
 
@@ -62,9 +65,47 @@ export function verifySignature(request: SignatureRequest): SignatureReport {
   refuseOversize(request);
   const signed = refuseMalformed("SIGNATURE_MALFORMED", () => decodeSignedData(signature));
   const checks = new SignatureChecks();
-  return {
-    signers: signed.signers.map((signer) => verifySigner(signer, signed, { ...request, checks })),
-  };
+  const verified = signed.signers.map((signer) => verifySigner(signer, signed, { ...request, checks }));
+  checkThreshold(verified, request);
+  return { signers: verified.map(({ report }) => report) };
+}
+
+/**
+ * One message that satisfies each of several policies, as a trust root does the one before it and itself. Every signer is
+ * vouched for by one of them at least, and counts for each that does.
+ *
+ * @throws TrustError, with any code but ANCHOR_MALFORMED and CRL_MALFORMED
+ */
+export function verifyForEach(
+  { content, signature, now }: Pick<SignatureRequest, "content" | "signature" | "now">,
+  policies: readonly TrustPolicy[],
+): SignatureReport {
+  refuseLarge("SIGNATURE_TOO_LARGE", "signature", signature, MAX_SIGNATURE_BYTES);
+  const signed = refuseMalformed("SIGNATURE_MALFORMED", () => decodeSignedData(signature));
+  const checks = new SignatureChecks();
+  const counted = policies.map((): CountedSigner[] => []);
+  const signers = signed.signers.map((signer) => {
+    const refusals: TrustError[] = [];
+    let report: SignerReport | undefined;
+    for (const [i, policy] of policies.entries()) {
+      try {
+        const verified = verifySigner(signer, signed, { ...policy, content, signature, now, checks });
+        counted[i]!.push(verified);
+        report ??= verified.report;
+      } catch (error) {
+        if (!(error instanceof TrustError) || error.code === "CHAIN_TOO_COMPLEX") throw error;
+        refusals.push(error);
+      }
+    }
+    if (report === undefined) throw refusals[0];
+    return report;
+  });
+  for (const [i, policy] of policies.entries()) checkThreshold(counted[i]!, policy);
+  return { signers };
+}
+
+function onlyPolicy(policy: string): Pick<PolicyInputs, "acceptable" | "requireExplicitPolicy"> {
+  return { acceptable: new Set([policy]), requireExplicitPolicy: true };
 }
 
 /** @throws TrustError MANIFEST_TOO_LARGE, SIGNATURE_TOO_LARGE */
@@ -80,31 +121,39 @@ export function refuseOversize({
  * That every signer named in it signed exactly this content and is not expired. Says nothing of who they are: for a publisher
  * who has no anchor at hand, never for a device.
  *
+ * @returns their certificates
  * @throws TrustError
  */
 export function checkSignedContent({
   content,
   signature,
   now,
-}: Pick<SignatureRequest, "content" | "signature" | "now">): void {
+}: Pick<SignatureRequest, "content" | "signature" | "now">): readonly Certificate[] {
   refuseLarge("SIGNATURE_TOO_LARGE", "signature", signature, MAX_SIGNATURE_BYTES);
   const signed = refuseMalformed("SIGNATURE_MALFORMED", () => decodeSignedData(signature));
-  for (const signer of signed.signers) {
-    const { subject, notAfter } = signerOf(signer, signed, content);
-    if (now <= notAfter) continue;
+  return signed.signers.map((signer) => {
+    const certificate = signerOf(signer, signed, content);
+    const { subject, notAfter } = certificate;
+    if (now <= notAfter) return certificate;
     throw new TrustError(
       "SIGNER_EXPIRED",
       `the certificate of the signer ${subject.text} expired on ${notAfter.toISOString()}`,
       { facts: { subject: subject.text } },
     );
-  }
+  });
 }
 
-function verifySigner(signer: SignerInfo, signed: SignedData, request: CheckedRequest): SignerReport {
+function verifySigner(
+  signer: SignerInfo,
+  signed: SignedData,
+  request: CheckedRequest,
+): CountedSigner & { readonly report: SignerReport } {
+  if (request.trustRoot !== undefined)
+    throw new TypeError("the trust root says what to demand, and was not asked");
   const certificate = signerOf(signer, signed, request.content);
   const stamp = findTimeStamp(signer, signed, request);
   const { anchor, notRevoked } = findPath(certificate, signed, stamp, request);
-  return {
+  const report = {
     subject: certificate.subject.text,
     issuer: certificate.issuer.text,
     serial: certificate.serial,
@@ -118,6 +167,7 @@ function verifySigner(signer: SignerInfo, signed: SignedData, request: CheckedRe
     signingTime: signer.signingTime,
     timestamp: stamp?.kind === "proven" ? stamp.report : undefined,
   };
+  return { certificate, anchor, report };
 }
 
 /**
@@ -131,10 +181,11 @@ function findPath(
   stamp: FoundTimeStamp | undefined,
   request: CheckedRequest,
 ): VerifiedPath {
-  const { anchors, now, requireCrl, checks } = request;
+  const { anchors, now, requireCrl, checks, signerUsage, signerPolicy, revoked } = request;
   const path = {
-    ...{ signer, intermediates: certificates, anchors, now, requireCrl, checks },
+    ...{ signer, intermediates: certificates, anchors, now, requireCrl, checks, signerUsage, revoked },
     crls: [...(request.crls ?? []), ...crls],
+    policies: signerPolicy ? { ...noPolicyInputs, ...onlyPolicy(signerPolicy) } : undefined,
   };
   try {
     return verifyCertificatePath(path);

@@ -24,16 +24,18 @@ export type DeltaChoice =
 /** What a person can do when a source lacks what only deltas need. */
 export const WITHOUT_DELTAS = "leave them out: name other versions with --from, or --no-deltas";
 
-/** @throws FetchError SOURCE_STATUS, TRANSFER_DIGEST_MISMATCH; ThemisError DELTA_UNKNOWN; what the source throws */
+/** @param besides documents that are not of the release @throws FetchError SOURCE_STATUS, TRANSFER_DIGEST_MISMATCH; ThemisError DELTA_UNKNOWN; what the source throws */
 export async function chooseAssets(
   release: Discovered,
   choice: DeltaChoice,
+  besides: Assets["documents"],
   signal: AbortSignal | undefined,
 ): Promise<Assets> {
   const { manifest, documents: proven, source } = release;
   const documents = [
     { name: "manifest.json", bytes: proven.manifest },
     { name: "manifest.json.p7s", bytes: proven.signature },
+    ...besides,
   ];
   const used = new Set(manifest.files.map(({ blob }) => blob.pack));
   const references = chosenDeltas(release, choice);

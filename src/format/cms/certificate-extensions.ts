@@ -100,7 +100,7 @@ export function readCertificateExtensions(
   };
   return {
     basicConstraints: take(oids.basicConstraints, readBasicConstraints),
-    keyUsage: take(oids.keyUsage, readNamedBits),
+    keyUsage: take(oids.keyUsage, readKeyUsage),
     extendedKeyUsage: take(oids.extendedKeyUsage, (value) =>
       readSequenceOf(value, "the extended key usage").map(readOid),
     ),
@@ -119,6 +119,13 @@ export function readCertificateExtensions(
     distributionPoints: take(oids.distributionPoints, (value) => readDistributionPoints(value, issuer)) ?? [],
     unknownCritical,
   };
+}
+
+/** RFC 5280, 4.2.1.3: at least one bit is set. */
+function readKeyUsage(value: DerElement): ReadonlySet<number> {
+  const usages = readNamedBits(value);
+  if (usages.size === 0) throw malformed("its keyUsage allows nothing");
+  return usages;
 }
 
 /** RFC 5280, 4.2.1.1: only keyIdentifier [0] helps to find the issuer. */

@@ -10,6 +10,12 @@ export function encodeDer(tag: number, ...parts: readonly Uint8Array[]): Uint8Ar
   return Buffer.concat([Buffer.from(head), content]);
 }
 
+/** A SET OF, sorted by its encodings (X.690, 11.6), the same one once. */
+export function encodeSetOf(tag: number, elements: readonly Uint8Array[]): Uint8Array {
+  const sorted = elements.map((bytes) => Buffer.from(bytes)).sort(Buffer.compare);
+  return encodeDer(tag, ...sorted.filter((bytes, i) => i === 0 || !bytes.equals(sorted[i - 1]!)));
+}
+
 /** X.690, 8.19. @throws TypeError for what is no identifier, or has an arc above 2^31 - 1 */
 export function encodeOid(dotted: string): Uint8Array {
   if (!isOid(dotted)) throw new TypeError(`${JSON.stringify(dotted)} is no object identifier`);

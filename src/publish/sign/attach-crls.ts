@@ -8,7 +8,7 @@
  */
 import type { Crl } from "../../format/cms/crl.ts";
 import { readDer, tags } from "../../format/cms/der.ts";
-import { encodeDer } from "../../format/cms/encode-der.ts";
+import { encodeDer, encodeSetOf } from "../../format/cms/encode-der.ts";
 import { decodeSignedData, type SignedData } from "../../format/cms/signed-data.ts";
 import { MAX_SIGNATURE_BYTES } from "../../trust/verify-signature.ts";
 import { SignError } from "./sign-error.ts";
@@ -33,9 +33,11 @@ export function attachCrls(signature: Uint8Array, crls: readonly Crl[]): Attache
   const [type, content] = readDer(signature).children;
   const parts = content!.children[0]!.children.filter(({ tag }) => tag !== CRLS).map(({ bytes }) => bytes);
   const signers = parts.pop()!;
-  // X.690, 11.6: a SET OF is sorted by its encodings.
-  const lists = all.map(({ der }) => der).sort(Buffer.compare);
-  const signedData = encodeDer(tags.sequence, ...parts, encodeDer(CRLS, ...lists), signers);
+  const lists = encodeSetOf(
+    CRLS,
+    all.map(({ der }) => der),
+  );
+  const signedData = encodeDer(tags.sequence, ...parts, lists, signers);
   const result = encodeDer(tags.sequence, type!.bytes, encodeDer(0xa0, signedData));
   if (result.length > MAX_SIGNATURE_BYTES) {
     throw new SignError(

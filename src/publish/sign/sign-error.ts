@@ -30,6 +30,7 @@ const kinds = {
   TOKEN_FAILED: "failed",
   SIGNATURE_UNVERIFIABLE: "refused",
   SIGNATURE_FULL: "usage",
+  ALREADY_SIGNED: "usage",
   CRL_UNRELATED: "usage",
   TIMESTAMP_NOT_GIVEN: "failed",
   ADDON_MISSING: "usage",
