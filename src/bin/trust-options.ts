@@ -62,17 +62,17 @@ export async function loadTrustPolicy(
   anchors: string | undefined,
 ): Promise<TrustPolicy> {
   const { threshold, logKey, timestampAnchor: authorities = [] } = options;
-  const timestampAnchors = (await Promise.all(authorities.map(loadTrustAnchors))).flat();
   const logKeys: readonly NoteKey[] | undefined = logKey && (await loadLogKeys(logKey));
-  const demands = { threshold, logKeys, timestampAnchors, ...(await loadCrls(options)) };
+  const demands = { threshold, logKeys, ...(await loadCrls(options)) };
   const own = compiledIn();
   if (own) {
-    refuseAnotherAnchor(anchors, own);
+    refuseAnotherAnchor(anchors ?? authorities[0], own);
     return { anchors: own.trustAnchors, product: own.product, ...demands };
   }
   if (anchors === undefined)
     throw new ThemisError("USAGE", "usage", "--trust-anchor is needed: only a pinned certificate can vouch");
-  return { anchors: await loadTrustAnchors(anchors), ...demands };
+  const timestampAnchors = (await Promise.all(authorities.map(loadTrustAnchors))).flat();
+  return { anchors: await loadTrustAnchors(anchors), timestampAnchors, ...demands };
 }
 
 /** @throws ThemisError FILE_UNREADABLE, InputError; TrustError CRL_MALFORMED */
