@@ -21,6 +21,7 @@ const commands = {
   keygen: async () => (await import("./bundle/keygen.ts")).keygenCommand,
   build: async () => (await import("./bundle/build.ts")).buildCommand,
   sign: async () => (await import("./bundle/sign.ts")).signCommand,
+  root: async () => (await import("./bundle/root.ts")).rootCommand,
   crl: async () => (await import("./bundle/crl.ts")).crlCommand,
   verify: async () => (await import("./bundle/verify.ts")).verifyCommand,
   publish: async () => (await import("./bundle/publish.ts")).publishCommand,

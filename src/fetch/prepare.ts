@@ -1,7 +1,7 @@
 /** Everything an update must know before its first byte: the proven release, the disk as it is, the plan, the space. */
 import type { Target } from "../format/manifest/manifest.ts";
 import { type EntryRecord, NOTHING_INSTALLED } from "../format/record/restore-point.ts";
-import { policyOf } from "../trust/trust-policy.ts";
+import type { TrustPolicy } from "../trust/trust-policy.ts";
 import { NOTHING_TRUSTED, type TrustedState } from "../trust/verify-release.ts";
 import { type Discovered, readDeltaManifests } from "./discover.ts";
 import { FetchError } from "./fetch-error.ts";
@@ -16,6 +16,7 @@ import { ContentStore } from "./store/content-store.ts";
 import { openSource } from "./transfer/open-source.ts";
 import type { Source } from "./transfer/source.ts";
 import { openTarSource } from "./transfer/tar-source.ts";
+import { type SettledTrust, settleTrust, type TrustSettling } from "./trust-root.ts";
 import type { UpdateRequest, UpdateTools } from "./update-request.ts";
 
 export type Prepared = {
@@ -62,14 +63,29 @@ export async function withSources<T>(
   }
 }
 
+/** @param remember each trust root that is proven newly, or say only what they would change */
+export function settleTrustFor(
+  request: UpdateRequest,
+  sources: readonly Source[],
+  state: DeviceState | undefined,
+  { now, notice }: Pick<UpdateTools, "now" | "notice">,
+  remember: TrustSettling["remember"],
+): Promise<SettledTrust> {
+  const remembered = state?.trustRoot();
+  const trusted = state?.trusted() ?? NOTHING_TRUSTED;
+  const { signal } = request;
+  return settleTrust({ policy: request, sources, remembered, trusted, now: now(), signal, remember, notice });
+}
+
 export function discoverFor(
   request: UpdateRequest,
+  trust: SettledTrust,
   sources: readonly Source[],
   state: DeviceState | undefined,
   now: Date,
 ) {
   return {
-    ...policyOf(request),
+    ...releasePolicy(request, trust),
     sources,
     version: request.version,
     channel: request.channel,
@@ -78,6 +94,13 @@ export function discoverFor(
     now,
     signal: request.signal,
   };
+}
+
+/** A release that is installed already may be mended, however low it is by now. */
+export function releasePolicy({ only }: UpdateRequest, { release }: SettledTrust): TrustPolicy {
+  const { minSequence } = release;
+  if (!only || minSequence === undefined) return release;
+  return { ...release, minSequence: Math.min(minSequence, only.sequence) };
 }
 
 /** After a rollback the installed release is older than one that was believed, and is still the one to repair. */

@@ -81,6 +81,17 @@ export class DeviceState {
     this.#transaction(() => this.#facts.set("trusted", state));
   }
 
+  /** The newest one that was believed, byte for byte; undefined as long as none was. */
+  trustRoot(): Uint8Array | undefined {
+    const text = this.#facts.get<string>("trust_root");
+    return text === undefined ? undefined : Buffer.from(text);
+  }
+
+  /** @param content canonical JSON, and so a text */
+  rememberTrustRoot(content: Uint8Array): void {
+    this.#transaction(() => this.#facts.set("trust_root", Buffer.from(content).toString()));
+  }
+
   /** undefined when there is none, or not whole: it is fetched again then, and proven in any case. */
   keptRelease(): KeptRelease | undefined {
     const row = this.#one("SELECT * FROM kept_release");

@@ -6,7 +6,8 @@
  * Before the release is proven nothing is written but lock and records; before the restore point stands
  * nothing outside of `.themis/` is touched; killed anywhere, the next command finishes or undoes.
  */
-import { checkFreshness } from "../trust/verify-release.ts";
+import { policyFor } from "../trust/trust-root.ts";
+import { checkFreshness, verifyRelease } from "../trust/verify-release.ts";
 import { announce } from "./announce.ts";
 import { readRecords } from "./damaged-records.ts";
 import { deploy } from "./deploy.ts";
@@ -21,21 +22,42 @@ import type { Recovery } from "./install/recover.ts";
 import { type DevicePlace, findPlace, withDevice } from "./place.ts";
 import { changesNothing } from "./plan.ts";
 import { preFlight } from "./pre-flight.ts";
-import { checkOnly, discoverFor, type Prepared, prepare, trustedFor, withSources } from "./prepare.ts";
+import {
+  checkOnly,
+  discoverFor,
+  type Prepared,
+  prepare,
+  releasePolicy,
+  settleTrustFor,
+  trustedFor,
+  withSources,
+} from "./prepare.ts";
+import { rememberedTrustRoot, rememberTrustRoot } from "./remember-trust-root.ts";
 import type { DeviceState } from "./state.ts";
 import { outcomes } from "./switch-steps.ts";
 import type { Source } from "./transfer/source.ts";
 import { endTransfer, removeOtherParts, TransferRecord } from "./transfer-record.ts";
+import type { SettledTrust } from "./trust-root.ts";
 import { type Offer, reporting, type UpdateResult } from "./update-report.ts";
 import type { UpdateRequest, UpdateTools } from "./update-request.ts";
 
-/** Proves what is offered and plans; writes nothing at all. */
-export async function planOnly(request: UpdateRequest, tools: UpdateTools): Promise<Offer> {
+/**
+ * Proves what is offered and plans; writes nothing at all.
+ *
+ * @param remembers but the trust roots that it proves: who looks again and again must not forget what it has seen
+ */
+export async function planOnly(
+  request: UpdateRequest,
+  tools: UpdateTools,
+  { remembers = false } = {},
+): Promise<Offer> {
   const place = await findPlace(request.root);
   const state = readRecords(place.themis, request.rebuildRecords);
   try {
     return await withSources(request, tools, async (sources) => {
-      const release = await discover(discoverFor(request, sources, state, tools.now()));
+      const remember = remembers ? rememberTrustRoot(place, request.rebuildRecords) : undefined;
+      const trust = await settleTrustFor(request, sources, state, tools, remember);
+      const release = await discover(discoverFor(request, trust, sources, state, tools.now()));
       checkOnly(request, release);
       const { plan, from, strategy } = await prepare(request, place, state, release);
       const { manifest, report } = release;
@@ -82,7 +104,7 @@ async function runFrom(
   const startedMs = performance.now();
   const place = await findPlace(request.root);
   // Proven before the lock, so that a refused release leaves an untouched root.
-  const release = await discoverFirst(request, sources, place, tools.now());
+  const { release, trust } = await discoverFirst(request, sources, place, tools);
   const { gate, signal, rebuildRecords, retention } = request;
   const deviceTools = { ...tools, signal, rebuildRecords, ...(gate && { gate }) };
   const keeping = { retention, notice: tools.notice };
@@ -91,6 +113,7 @@ async function runFrom(
     refuseUnconfirmed(recovery);
     if (until === "update") refuseTakenBack(recovery, release);
     const trusted = trustedFor(request, state);
+    await proveAgain(release, trust, request, state, tools.now());
     checkFreshness(release.manifest, { now: tools.now(), trusted, version: request.version });
     checkOnly(request, release);
     state.keepRelease(release.documents);
@@ -191,14 +214,35 @@ async function discoverFirst(
   request: UpdateRequest,
   sources: readonly Source[],
   place: DevicePlace,
-  now: Date,
-): Promise<Discovered> {
+  tools: UpdateTools,
+): Promise<{ readonly release: Discovered; readonly trust: SettledTrust }> {
   const state = readRecords(place.themis, request.rebuildRecords);
   try {
-    return await discover(discoverFor(request, sources, state, now));
+    const remember = rememberTrustRoot(place, request.rebuildRecords);
+    const trust = await settleTrustFor(request, sources, state, tools, remember);
+    const release = await discover(discoverFor(request, trust, sources, state, tools.now()));
+    return { release, trust };
   } finally {
     state?.close();
   }
+}
+
+/** By the trust root that another command has learned of meanwhile. @throws what verifyRelease throws */
+async function proveAgain(
+  { documents }: Discovered,
+  { root, ...trust }: SettledTrust,
+  request: UpdateRequest,
+  state: DeviceState,
+  now: Date,
+): Promise<void> {
+  const newest = rememberedTrustRoot(state);
+  if (newest === undefined || newest.sha256 === root?.sha256) return;
+  const release = policyFor(newest, "release", request);
+  await verifyRelease({
+    ...releasePolicy(request, { ...trust, root: newest, release }),
+    ...{ manifestBytes: documents.manifest, signatureBytes: documents.signature },
+    ...{ now, trusted: trustedFor(request, state), version: request.version },
+  });
 }
 
 function isInstalled({ plan, release }: Prepared, state: DeviceState): boolean {

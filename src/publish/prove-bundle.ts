@@ -10,6 +10,7 @@
  */
 import { withHint } from "../base/error.ts";
 import type { TrustPolicy } from "../trust/trust-policy.ts";
+import { checkAgainstTrustRoot } from "../trust/trust-root.ts";
 import { checkFreshness, NOTHING_TRUSTED } from "../trust/verify-release.ts";
 import { checkSignedContent, type SignerReport, verifySignature } from "../trust/verify-signature.ts";
 import { checkPacks, type OpenBundle } from "./bundle.ts";
@@ -41,6 +42,7 @@ export async function proveBundle(
     const content = bundle.manifestBytes;
     const signers = policy ? verifySignature({ ...policy, content, signature, now }).signers : [];
     if (!policy) checkSignedContent({ content, signature, now });
+    if (policy) checkAgainstTrustRoot(bundle.manifest, policy);
     checkFreshness(bundle.manifest, { now, trusted: NOTHING_TRUSTED, version: "" });
     await checkPacks(bundle, signal);
     return { bundle: { ...bundle, signature }, signers };

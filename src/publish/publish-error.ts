@@ -15,6 +15,7 @@ const kinds = {
   OUTPUT_FAILED: ["failed", "local"],
   BUNDLE_MISSING: ["usage", "general"],
   BUNDLE_INCOMPLETE: ["refused", "general"],
+  TRUST_ROOT_INVALID: ["usage", "general"],
   PAGE_CONFLICT: ["refused", "general"],
 } as const;
 

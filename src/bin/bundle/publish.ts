@@ -6,7 +6,7 @@ import { proveBundle } from "../../publish/prove-bundle.ts";
 import { type FolderPublication, publishToFolder } from "../../publish/upload/folder-page.ts";
 import type { TrustPolicy } from "../../trust/trust-policy.ts";
 import { command, type Tools } from "../program.ts";
-import { loadTrustPolicy, type TrustOptions, withTrustOptions } from "../trust-options.ts";
+import { loadReleasePolicy, type TrustOptions, withTrustOptions } from "../trust-options.ts";
 
 type Options = TrustOptions & { readonly to: string; readonly trustAnchor?: string };
 
@@ -19,8 +19,9 @@ export function publishCommand({ say, signal }: Tools): Command {
     .option("--trust-anchor <file>", "also prove that the signer's chain ends at this certificate");
   return withTrustOptions(made).action(async (folder: string, options: Options) => {
     const page = parsePage(options.to);
-    const policy = await policyOf(options);
-    const { bundle } = await proveBundle(await openBundle(folder), { policy, now: new Date(), signal });
+    const now = new Date();
+    const policy = await policyOf(options, now);
+    const { bundle } = await proveBundle(await openBundle(folder), { policy, now, signal });
     const published = await publishToFolder(bundle, page);
     const { version } = bundle.manifest;
     say.result(
@@ -30,15 +31,16 @@ export function publishCommand({ say, signal }: Tools): Command {
   });
 }
 
-/** @throws ThemisError USAGE; what loadTrustPolicy throws */
-async function policyOf(options: Options): Promise<TrustPolicy | undefined> {
-  const { trustAnchor, crl, requireCrl, threshold } = options;
-  if (trustAnchor !== undefined) return loadTrustPolicy(options, trustAnchor);
+/** @throws ThemisError USAGE; what loadReleasePolicy throws */
+async function policyOf(options: Options, now: Date): Promise<TrustPolicy | undefined> {
+  const { trustAnchor, trustRoot, crl, requireCrl, threshold } = options;
+  if (trustAnchor !== undefined || trustRoot !== undefined)
+    return loadReleasePolicy(options, trustAnchor, now);
   if (crl.length === 0 && !requireCrl && threshold === undefined) return undefined;
   throw new ThemisError(
     "USAGE",
     "usage",
-    "--crl, --require-crl and --threshold ask who signed, and only --trust-anchor says who may",
+    "--crl, --require-crl and --threshold ask who signed, and only --trust-anchor or --trust-root says who may",
     {
       hint: "give --trust-anchor too",
     },
@@ -59,7 +61,7 @@ function publishedText(
 }
 
 /** @throws ThemisError USAGE */
-function parsePage(to: string): string {
+export function parsePage(to: string): string {
   const page = to.startsWith("file://") ? pathOfUrl(to) : to.startsWith("file:") ? to.slice(5) : "";
   if (page !== "") return page;
   throw new ThemisError("USAGE", "usage", `--to takes file:FOLDER, not ${JSON.stringify(to)}`, {

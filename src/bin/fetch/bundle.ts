@@ -10,7 +10,7 @@ import { SOURCE, type TransferOptions, transferOf, withTransferOptions } from ".
 type Options = TransferOptions &
   TrustOptions & {
     readonly source: string;
-    readonly trustAnchor: string;
+    readonly trustAnchor?: string;
     readonly out: string;
     readonly version: string;
     readonly from: readonly string[];
@@ -25,7 +25,7 @@ export function bundleCommand({ say, signal }: Tools): Command {
         "themis-fetch update --offline app.tar --root /opt/app --trust-anchor root.pem",
       ])
         .requiredOption("--source <place>", SOURCE)
-        .requiredOption("--trust-anchor <file>", "the pinned certificate, PEM")
+        .option("--trust-anchor <file>", "the pinned certificate, PEM")
         .requiredOption("--out <file>", "the tar file to make; one that is there is replaced at the end")
         .option("--version <version>", "this release and no other", "")
         .option("--from <version...>", "deltas from these older versions only (default: from all)", [])
@@ -43,9 +43,13 @@ export function bundleCommand({ say, signal }: Tools): Command {
         ...(await transferOf(options)),
         deltas: deltaChoice(options),
         ...(await loadTrustPolicy(options, options.trustAnchor)),
-        inputs: [options.trustAnchor, options.ca, options.tokenFile, ...options.crl].filter(
-          (path) => path !== undefined,
-        ),
+        inputs: [
+          options.trustAnchor,
+          options.trustRoot,
+          options.ca,
+          options.tokenFile,
+          ...options.crl,
+        ].filter((path) => path !== undefined),
       },
       {
         now: () => new Date(),

@@ -24,6 +24,7 @@ export type SettingOptions = ConfigOptions &
     readonly root?: string;
     readonly trustAnchor?: string;
     readonly threshold?: number;
+    readonly trustRoot?: string;
     readonly version?: string;
     readonly connections?: number;
     readonly mirror?: readonly string[];
@@ -68,9 +69,10 @@ export async function settledRoot(options: SettingOptions, say: Reporter): Promi
 
 /** @throws ConfigError; TrustError ANCHOR_MALFORMED, CRL_MALFORMED */
 export async function settledPolicy({ checker }: Configuration, options: TrustOptions): Promise<TrustPolicy> {
-  const { threshold } = checker;
-  const anchor = demanded(checker.trustAnchor, "checker.trustAnchor", "--trust-anchor");
-  return loadTrustPolicy({ ...options, threshold }, anchor);
+  const { threshold, trustRoot, trustAnchor } = checker;
+  const isPinned = trustRoot !== undefined && trustRoot !== "source";
+  const anchor = isPinned ? trustAnchor : demanded(trustAnchor, "checker.trustAnchor", "--trust-anchor");
+  return loadTrustPolicy({ ...options, threshold, trustRoot }, anchor);
 }
 
 /** What a file says about GitHub waits until a source is there; a flag must be of use. @throws ThemisError USAGE */
@@ -94,6 +96,7 @@ function flagsOf(options: SettingOptions): FlagValue[] {
     ["checker.version", "--version", options.version],
     ["checker.trustAnchor", "--trust-anchor", options.trustAnchor],
     ["checker.threshold", "--threshold", options.threshold],
+    ["checker.trustRoot", "--trust-root", options.trustRoot],
     ["autoUpdate.connections", "--connections", options.connections],
     ["autoUpdate.limitRate", "--limit-rate", limitRate === undefined ? undefined : parseRate(limitRate)],
     [

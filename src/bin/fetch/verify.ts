@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { NOTHING_TRUSTED, verifyRelease } from "../../trust/verify-release.ts";
 import { command, type Tools } from "../program.ts";
 import { readInput } from "../read-input.ts";
-import { type TrustOptions, withTrustOptions } from "../trust-options.ts";
+import { type TrustOptions, withoutSource, withTrustOptions } from "../trust-options.ts";
 import { type SettingOptions, settled, settledPolicy, withConfig } from "./settings.ts";
 
 type Options = SettingOptions &
@@ -20,11 +20,12 @@ export function verifyCommand({ say }: Tools): Command {
     .requiredOption("--signature <file>", "manifest.json.p7s");
   return withConfig(withTrustOptions(made)).action(async (options: Options) => {
     const { configuration } = await settled(options, say);
+    const now = new Date();
     const { manifest, report } = await verifyRelease({
-      ...(await settledPolicy(configuration, options)),
+      ...withoutSource(await settledPolicy(configuration, options), now),
       manifestBytes: await readInput(options.manifest),
       signatureBytes: await readInput(options.signature),
-      now: new Date(),
+      now,
       trusted: NOTHING_TRUSTED,
       version: "",
     });

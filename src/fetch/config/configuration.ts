@@ -30,6 +30,8 @@ export type Configuration = {
     readonly trustAnchor: string | undefined;
     /** Distinct signers that must have signed; undefined is one. */
     readonly threshold: number | undefined;
+    /** A file, or "source". */
+    readonly trustRoot: string | undefined;
     readonly intervalMs: number;
     readonly jitterMs: number;
     readonly deadlineMs: number | undefined;
@@ -86,7 +88,17 @@ export function configurationOf(layered: Layered): Configuration {
 }
 
 function checkerOf({ document: { checker }, placeOf }: Layered, reading: Reading): Configuration["checker"] {
-  const { source, mirrors, api, tokenFile, version = "", channel, trustAnchor, threshold } = checker;
+  const {
+    source,
+    mirrors,
+    api,
+    tokenFile,
+    version = "",
+    channel,
+    trustAnchor,
+    threshold,
+    trustRoot,
+  } = checker;
   const place = (name: string, pointer: string): string => releasePlace(name, pointer, placeOf);
   return {
     ...{ api, version, channel, threshold },
@@ -94,6 +106,7 @@ function checkerOf({ document: { checker }, placeOf }: Layered, reading: Reading
     mirrors: mirrors.map((mirror, index) => place(mirror, `/checker/mirrors/${index}`)),
     tokenFile: reading.file("/checker/tokenFile", tokenFile),
     trustAnchor: reading.file("/checker/trustAnchor", trustAnchor),
+    trustRoot: trustRoot === "source" ? trustRoot : reading.file("/checker/trustRoot", trustRoot),
     // More often is no use to anybody and a burden to servers.
     intervalMs: reading.span("/checker/interval", checker.interval, [60 * SECOND, YEAR]),
     jitterMs: reading.span("/checker/jitter", checker.jitter, [0, YEAR]),

@@ -28,12 +28,14 @@ export const WITHOUT_DELTAS = "leave them out: name other versions with --from, 
 export async function chooseAssets(
   release: Discovered,
   choice: DeltaChoice,
+  trustRoots: Assets["documents"],
   signal: AbortSignal | undefined,
 ): Promise<Assets> {
   const { manifest, documents: proven, source } = release;
   const documents = [
     { name: "manifest.json", bytes: proven.manifest },
     { name: "manifest.json.p7s", bytes: proven.signature },
+    ...trustRoots,
   ];
   const used = new Set(manifest.files.map(({ blob }) => blob.pack));
   const references = chosenDeltas(release, choice);
