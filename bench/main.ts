@@ -1,5 +1,6 @@
 /** `npm run bench -- …`: figures of one run; ratios travel, times do not. */
 const HELP = `npm run bench -- device                   what a device spends: apply, verification, replacement (3 min)
+npm run bench -- verify                   proving a signature in a thread: the first call and warm ones (1 min)
 npm run bench -- transfer                 verified transfer beside curl and sha256sum, from nginx on loopback (2 min)
 npm run bench -- manifest                 the documents of a release for a device that keeps the one before (1 min)
 npm run bench -- service                  a service with 1,000 open connections: stop, update, start (1 min)
@@ -17,6 +18,9 @@ const [what] = process.argv.slice(2);
 switch (what) {
   case "device":
     await import("./device.ts");
+    break;
+  case "verify":
+    await import("./verify.ts");
     break;
   case "transfer":
     await import("./transfer.ts");

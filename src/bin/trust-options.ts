@@ -2,11 +2,14 @@
 import type { Command } from "commander";
 import { ThemisError } from "../base/error.ts";
 import type { Crl } from "../format/cms/crl.ts";
+import type { NoteKey } from "../format/log/note-key.ts";
 import { trustRootKind } from "../format/trust-root/trust-root.ts";
 import { readCrls } from "../trust/crl-file.ts";
 import { MAX_THRESHOLD } from "../trust/threshold.ts";
 import type { TrustPolicy, TrustRootPin } from "../trust/trust-policy.ts";
 import { checkNotExpired, pinnedTrustRoot, policyFor, readTrustRoot } from "../trust/trust-root.ts";
+import { compiledIn, refuseAnotherAnchor } from "./client/compiled-in.ts";
+import { loadLogKeys } from "./log-keys.ts";
 import { repeated, wholeNumber } from "./program.ts";
 import { readInput } from "./read-input.ts";
 import { loadTrustAnchors } from "./trust-anchors.ts";
@@ -14,8 +17,10 @@ import { loadTrustAnchors } from "./trust-anchors.ts";
 export type CrlOptions = { readonly crl: readonly string[]; readonly requireCrl?: boolean };
 
 export type TrustOptions = CrlOptions & {
+  readonly timestampAnchor?: readonly string[];
   readonly threshold?: number | undefined;
   readonly trustRoot?: string | undefined;
+  readonly logKey?: readonly string[];
 };
 
 /** In the place of a file: the first trust root lies at the source, and the pinned anchors prove it. */
@@ -31,10 +36,21 @@ export function withTrustOptions(made: Command): Command {
     .option(
       "--trust-root <file>",
       'a trust root document, pinned in place of --trust-anchor; "source" for the first one there, which that proves',
+    )
+    .option(
+      "--log-key <key>",
+      "refuse what is not in a transparency log: its NAME+ID+KEY, or a file of such; repeat for logs of which one is enough",
+      repeated,
+    )
+    .option(
+      "--timestamp-anchor <file>",
+      "the CA of a time-stamp authority: what it saw in time counts when certificates are over; repeat for more",
+      repeated,
+      [],
     );
 }
 
-/** Where no signature is asked for, only certificates. */
+/** For commands that prove certificates without a signature, or look at a signature without proving it. */
 export function withCrlOptions(made: Command): Command {
   return made
     .option(
@@ -47,27 +63,41 @@ export function withCrlOptions(made: Command): Command {
 }
 
 /**
- * @param anchors the file that is pinned; undefined when the trust root is
- * @throws ThemisError USAGE, FILE_UNREADABLE, InputError; TrustError ANCHOR_MALFORMED, CRL_MALFORMED, TRUST_ROOT_MALFORMED
+ * @param anchors the file that is pinned; none when the trust root is, or a client has an anchor of its own
+ * @throws ThemisError ANCHOR_COMPILED_IN, USAGE, FILE_UNREADABLE, InputError; TrustError ANCHOR_MALFORMED, CRL_MALFORMED,
+ *   TRUST_ROOT_MALFORMED; LogError LOG_KEY_MALFORMED
  */
 export async function loadTrustPolicy(
   options: TrustOptions,
   anchors: string | undefined,
 ): Promise<TrustPolicy> {
-  const { threshold } = options;
+  const { threshold, logKey, timestampAnchor: authorities = [] } = options;
+  const timestampAnchors = (await Promise.all(authorities.map(loadTrustAnchors))).flat();
+  const logKeys: readonly NoteKey[] | undefined = logKey && (await loadLogKeys(logKey));
   const trustRoot = await loadTrustRoot(options);
-  if ((anchors === undefined) !== (trustRoot?.kind === "document")) {
+  const demands = { threshold, trustRoot, logKeys, timestampAnchors, ...(await loadCrls(options)) };
+  const own = compiledIn();
+  if (own) {
+    // A document that is pinned is another anchor.
+    refuseAnotherAnchor(trustRoot?.kind === "document" ? options.trustRoot : anchors, own);
+    return { anchors: own.trustAnchors, product: own.product, ...demands };
+  }
+  if (trustRoot?.kind === "document") {
+    if (anchors === undefined) return { anchors: [], ...demands };
     throw new ThemisError(
       "USAGE",
       "usage",
-      anchors === undefined
-        ? "nothing is pinned"
-        : "--trust-anchor and a pinned --trust-root are two ways to say whom to believe",
-      { hint: "give --trust-anchor FILE, or --trust-root FILE" },
+      "--trust-anchor and a pinned --trust-root say both whom to believe",
+      {
+        hint: "give one of them",
+      },
     );
   }
-  const pinned = anchors === undefined ? [] : await loadTrustAnchors(anchors);
-  return { anchors: pinned, threshold, trustRoot, ...(await loadCrls(options)) };
+  if (anchors === undefined)
+    throw new ThemisError("USAGE", "usage", "--trust-anchor is needed: only a pinned certificate can vouch", {
+      hint: "or a trust root that is pinned: --trust-root FILE",
+    });
+  return { anchors: await loadTrustAnchors(anchors), ...demands };
 }
 
 /**
@@ -80,8 +110,7 @@ export async function loadReleasePolicy(
   anchors: string | undefined,
   now: Date,
 ): Promise<TrustPolicy> {
-  const policy = await loadTrustPolicy(options, anchors);
-  return withoutSource(policy, now);
+  return withoutSource(await loadTrustPolicy(options, anchors), now);
 }
 
 /** @throws ThemisError USAGE; TrustError TRUST_ROOT_EXPIRED, TRUST_ROOT_MALFORMED */

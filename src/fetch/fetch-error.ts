@@ -13,7 +13,6 @@ const kinds = {
   PROXY_INVALID: ["usage", "general"],
   CA_UNREADABLE: ["usage", "general"],
   TRANSFER_INTERRUPTED: ["failed", "network"],
-  CHANNEL_MISMATCH: ["refused", "general"],
   ASSET_SIZE: ["refused", "general"],
   TRANSFER_DIGEST_MISMATCH: ["refused", "general"],
   APPLY_MEMORY: ["failed", "local"],

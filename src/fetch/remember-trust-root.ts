@@ -1,6 +1,8 @@
 /** The newest trust root in a device's records: it only ever goes up, whatever two commands do at once. */
+import type { InstalledRelease } from "../format/record/restore-point.ts";
 import { decodeTrustRoot } from "../format/trust-root/trust-root.ts";
-import { checkAgainstTrustRoot, pinnedTrustRoot, type TrustRoot } from "../trust/trust-root.ts";
+import { ReleaseError } from "../trust/release-error.ts";
+import { pinnedTrustRoot, type TrustRoot } from "../trust/trust-root.ts";
 import type { Verified } from "../trust/verified.ts";
 import { type DevicePlace, withRecords } from "./place.ts";
 import type { DeviceState } from "./state.ts";
@@ -23,12 +25,19 @@ export function rememberTrustRoot(
     });
 }
 
-/** Of a way back: an operator goes no lower than anybody else. @throws ReleaseError RELEASE_BELOW_MINIMUM */
+/** Of a way back: an operator goes no lower than anybody else. @throws ReleaseError BELOW_MIN_SEQUENCE */
 export function checkWayBack(
   state: DeviceState,
-  release: { readonly product: string; readonly version: string; readonly sequence: number },
+  { version, sequence }: Pick<InstalledRelease, "version" | "sequence">,
 ): void {
-  const root = rememberedTrustRoot(state);
-  if (root === undefined || release.version === "") return;
-  checkAgainstTrustRoot(release, { minSequence: root.document.min_sequence });
+  const minSequence = rememberedTrustRoot(state)?.document.min_sequence ?? 0;
+  if (version === "" || sequence >= minSequence) return;
+  throw new ReleaseError(
+    "BELOW_MIN_SEQUENCE",
+    `${version} has sequence ${sequence}, and nothing below ${minSequence} is installed any more`,
+    {
+      facts: { sequence, minSequence },
+      hint: "the publisher has ruled it out for good; go to a newer release",
+    },
+  );
 }

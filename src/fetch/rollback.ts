@@ -1,6 +1,8 @@
 /** Back to what was installed before: the way is proven whole, then switched to like any release. */
 import { join } from "node:path";
 import type { TrustRootDocument } from "../format/trust-root/trust-root.ts";
+import { memoryOf } from "../trust/verify-channel.ts";
+import type { ChannelMemory } from "../trust/verify-release.ts";
 import { type Deployment, type HistoryRecord, IDLE, type RestorePointRecord } from "./device-records.ts";
 import { FetchError } from "./fetch-error.ts";
 import { tidy } from "./install/close-entry.ts";
@@ -23,7 +25,7 @@ export type RollbackResult = {
   readonly recovery: Recovery["outcome"];
 };
 
-/** @throws FetchError RESTORE_POINT_NOT_FOUND, RESTORE_POINT_TAMPERED, RESTORE_BASE_CHANGED, SWITCH_FAILED, ALREADY_IN_PROGRESS; ReleaseError RELEASE_BELOW_MINIMUM */
+/** @throws FetchError RESTORE_POINT_NOT_FOUND, RESTORE_POINT_TAMPERED, RESTORE_BASE_CHANGED, SWITCH_FAILED, ALREADY_IN_PROGRESS; ReleaseError BELOW_MIN_SEQUENCE */
 export async function rollBack(
   request: { readonly root: string; readonly to?: string | undefined },
   tools: DeviceTools,
@@ -110,6 +112,8 @@ export type Status = {
   readonly strategy: StrategyName | undefined;
   /** A switch was cut; the next update or rollback finishes or undoes it. */
   readonly unfinished: boolean;
+  /** The channel that is followed, and the version of its document that was obeyed last; undefined for none. */
+  readonly channel: Omit<ChannelMemory, "sha256"> | undefined;
   /** What it is doing with a release, or did last. */
   readonly deployment: Deployment;
   /** When an operator must have confirmed what is there, RFC 3339; "" when nobody is waited for. */
@@ -135,6 +139,7 @@ export async function readStatus(root: string): Promise<Status> {
       runs: { product: "", version: "", sequence: 0, files: 0 },
       strategy: undefined,
       unfinished: false,
+      channel: undefined,
       deployment: IDLE,
       confirmUntil: "",
       transfer: undefined,
@@ -157,6 +162,7 @@ export async function readStatus(root: string): Promise<Status> {
       runs: journal ? judged(state, journal) : { product, version, sequence, files },
       strategy: state.strategy(),
       unfinished: journal !== undefined,
+      channel: followedBy(state),
       deployment: state.deployment(),
       confirmUntil: untilMs > 0 ? new Date(untilMs).toISOString() : "",
       transfer: transfer && {
@@ -171,6 +177,12 @@ export async function readStatus(root: string): Promise<Status> {
   } finally {
     state.close();
   }
+}
+
+function followedBy(state: DeviceState): Status["channel"] {
+  const trusted = state.trusted();
+  const known = memoryOf(trusted, trusted.channel);
+  return known && { channel: known.channel, version: known.version };
 }
 
 /** Every step of it was done, and it does not count yet. */

@@ -6,12 +6,14 @@
  * Before the release is proven nothing is written but lock and records; before the restore point stands
  * nothing outside of `.themis/` is touched; killed anywhere, the next command finishes or undoes.
  */
+import { checkGrown, withSeen } from "../trust/transparency.ts";
 import { policyFor } from "../trust/trust-root.ts";
-import { checkFreshness, verifyRelease } from "../trust/verify-release.ts";
+import { checkFreshness, NOTHING_TRUSTED, verifyRelease } from "../trust/verify-release.ts";
 import { announce } from "./announce.ts";
 import { readRecords } from "./damaged-records.ts";
-import { deploy } from "./deploy.ts";
-import { type Discovered, discover } from "./discover.ts";
+import { deploy, seenBy } from "./deploy.ts";
+import type { Discovered } from "./discover.ts";
+import { newsOf } from "./explain-channel.ts";
 import { FetchError } from "./fetch-error.ts";
 import { Fetcher } from "./fetcher.ts";
 import { checkFitness } from "./fitness.ts";
@@ -19,12 +21,15 @@ import { runBeforeHook } from "./hooks.ts";
 import type { Installation } from "./install/install.ts";
 import { keepRestorePoints } from "./install/keep-restore-points.ts";
 import type { Recovery } from "./install/recover.ts";
+import { believe, DecisionChanged, newDeviceId, noteDowngrade, stayingOffer } from "./obey-channel.ts";
+import { discoverOffered, type Offered } from "./offered.ts";
 import { type DevicePlace, findPlace, withDevice } from "./place.ts";
 import { changesNothing } from "./plan.ts";
 import { preFlight } from "./pre-flight.ts";
 import {
   checkOnly,
-  discoverFor,
+  deviceFor,
+  offeredFor,
   type Prepared,
   prepare,
   releasePolicy,
@@ -38,7 +43,7 @@ import { outcomes } from "./switch-steps.ts";
 import type { Source } from "./transfer/source.ts";
 import { endTransfer, removeOtherParts, TransferRecord } from "./transfer-record.ts";
 import type { SettledTrust } from "./trust-root.ts";
-import { type Offer, reporting, type UpdateResult } from "./update-report.ts";
+import { type Offer, reported, reporting, type UpdateResult } from "./update-report.ts";
 import type { UpdateRequest, UpdateTools } from "./update-request.ts";
 
 /**
@@ -57,7 +62,11 @@ export async function planOnly(
     return await withSources(request, tools, async (sources) => {
       const remember = remembers ? rememberTrustRoot(place, request.rebuildRecords) : undefined;
       const trust = await settleTrustFor(request, sources, state, tools, remember);
-      const release = await discover(discoverFor(request, trust, sources, state, tools.now()));
+      const offered = await discoverOffered(offeredFor(request, trust, sources, state, tools.now(), ""));
+      const { followed } = offered;
+      const channel = followed && newsOf(followed, deviceFor(request, state, ""));
+      if (offered.kind === "stay") return stayingOffer(request, place, state, offered.followed, channel);
+      const { release } = offered;
       checkOnly(request, release);
       const { plan, from, strategy } = await prepare(request, place, state, release);
       const { manifest, report } = release;
@@ -70,6 +79,8 @@ export async function planOnly(
         plan,
         bytesToFetch: plan.bytesToFetch,
         upToDate: changesNothing(plan),
+        channel,
+        followed,
       };
     });
   } finally {
@@ -92,7 +103,14 @@ function run(
   tools: UpdateTools,
   until: "download" | "update",
 ): Promise<UpdateResult> {
-  return withSources(request, tools, (sources) => runFrom(sources, request, tools, until));
+  return withSources(request, tools, async (sources) => {
+    try {
+      return await runFrom(sources, request, tools, until);
+    } catch (error) {
+      if (!(error instanceof DecisionChanged)) throw error;
+      return await runFrom(sources, request, tools, until, error.recovery);
+    }
+  });
 }
 
 async function runFrom(
@@ -100,32 +118,56 @@ async function runFrom(
   request: UpdateRequest,
   tools: UpdateTools,
   until: "download" | "update",
+  earlier?: Recovery,
 ): Promise<UpdateResult> {
   const startedMs = performance.now();
   const place = await findPlace(request.root);
   // Proven before the lock, so that a refused release leaves an untouched root.
-  const { release, trust } = await discoverFirst(request, sources, place, tools);
+  const deviceId = newDeviceId();
+  const { offered, trust } = await discoverFirst(request, sources, place, tools, deviceId);
+  const { followed } = offered;
   const { gate, signal, rebuildRecords, retention } = request;
   const deviceTools = { ...tools, signal, rebuildRecords, ...(gate && { gate }) };
   const keeping = { retention, notice: tools.notice };
   return withDevice(place, deviceTools, async (installation, recovery) => {
     const { state } = installation;
     refuseUnconfirmed(recovery);
+    const device = deviceFor(request, state, deviceId);
+    const channel = followed && newsOf(followed, device);
+    const decision = followed && believe(followed, request, device, installation, recovery);
+    if (offered.kind === "stay") {
+      const staying = await stayingOffer(request, place, state, offered.followed, channel);
+      return reporting({ ...staying, bytesFetched: 0 }, recovery, startedMs, channel)("nothing-to-do", {});
+    }
+    const { release } = offered;
     if (until === "update") refuseTakenBack(recovery, release);
     const trusted = trustedFor(request, state);
     await proveAgain(release, trust, request, state, tools.now());
-    checkFreshness(release.manifest, { now: tools.now(), trusted, version: request.version });
+    const { allowDowngrade } = request;
+    checkFreshness(release.manifest, {
+      now: tools.now(),
+      trusted,
+      leastSequence: decision?.leastSequence ?? (allowDowngrade ? 0 : undefined),
+      version: request.version,
+      minSequence: releasePolicy(request, trust).minSequence,
+      recipient: device,
+    });
+    if (release.logged) checkGrown(release.logged, trusted.logs ?? []);
     checkOnly(request, release);
+    if (until === "update" && allowDowngrade) noteDowngrade(installation, release.manifest);
     state.keepRelease(release.documents);
     // A repair or update that does not name them again must not take them for the release's.
     if (request.keep) state.rememberKeep(request.keep);
     const found = await prepare(request, place, state, release);
-    const report = reporting(found, recovery, startedMs);
+    const report = reporting(reported(found), earlier ?? recovery, startedMs, channel);
     if (isInstalled(found, state)) {
       // A cut came after the switch and before this.
       if (state.transfer()?.manifestSha256 === release.manifestSha256)
         await endTransfer(place.transfer, state);
-      if (until === "update") await keepRestorePoints(installation, keeping);
+      if (until === "update") {
+        rememberLog(request, release, state);
+        await keepRestorePoints(installation, keeping);
+      }
       return report("nothing-to-do", {});
     }
 
@@ -210,24 +252,35 @@ function refuseTakenBack({ outcome, entry }: Recovery, { manifestSha256 }: Disco
   );
 }
 
+/** What is installed is believed already; the log has grown, or is demanded for the first time. */
+function rememberLog(request: UpdateRequest, release: Discovered, state: DeviceState): void {
+  const trusted = state.trusted();
+  const { logs = [] } = trusted;
+  const seen = withSeen(logs, seenBy(request, release));
+  if (JSON.stringify(seen) !== JSON.stringify(logs)) state.trust({ ...trusted, logs: seen });
+}
+
 async function discoverFirst(
   request: UpdateRequest,
   sources: readonly Source[],
   place: DevicePlace,
   tools: UpdateTools,
-): Promise<{ readonly release: Discovered; readonly trust: SettledTrust }> {
+  deviceId: string,
+): Promise<{ readonly offered: Offered; readonly trust: SettledTrust }> {
   const state = readRecords(place.themis, request.rebuildRecords);
   try {
     const remember = rememberTrustRoot(place, request.rebuildRecords);
     const trust = await settleTrustFor(request, sources, state, tools, remember);
-    const release = await discover(discoverFor(request, trust, sources, state, tools.now()));
-    return { release, trust };
+    return {
+      offered: await discoverOffered(offeredFor(request, trust, sources, state, tools.now(), deviceId)),
+      trust,
+    };
   } finally {
     state?.close();
   }
 }
 
-/** By the trust root that another command has learned of meanwhile. @throws what verifyRelease throws */
+/** By the trust root that another command has learned of meanwhile. What else is asked, is asked after this. @throws what verifyRelease throws */
 async function proveAgain(
   { documents }: Discovered,
   { root, ...trust }: SettledTrust,
@@ -239,9 +292,9 @@ async function proveAgain(
   if (newest === undefined || newest.sha256 === root?.sha256) return;
   const release = policyFor(newest, "release", request);
   await verifyRelease({
-    ...releasePolicy(request, { ...trust, root: newest, release }),
+    ...{ ...releasePolicy(request, { ...trust, root: newest, release }), logKeys: undefined },
     ...{ manifestBytes: documents.manifest, signatureBytes: documents.signature },
-    ...{ now, trusted: trustedFor(request, state), version: request.version },
+    ...{ now, trusted: NOTHING_TRUSTED, version: "" },
   });
 }
 

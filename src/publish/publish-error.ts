@@ -17,6 +17,11 @@ const kinds = {
   BUNDLE_INCOMPLETE: ["refused", "general"],
   TRUST_ROOT_INVALID: ["usage", "general"],
   PAGE_CONFLICT: ["refused", "general"],
+  CHANNEL_UNREADABLE: ["usage", "general"],
+  CHANNEL_REFUSED: ["refused", "general"],
+  CLIENT_INVALID: ["usage", "general"],
+  CLIENT_TEMPLATE: ["failed", "local"],
+  CLIENT_TOO_LARGE: ["refused", "general"],
 } as const;
 
 export class PublishError extends ThemisError<keyof typeof kinds> {

@@ -1,15 +1,17 @@
 /**
  * The public face of signature checking: anchors once, then any number of documents.
  *
- *   new SignatureValidator({ anchors: [pem] }).validate({ content, signature })
+ *   await new SignatureValidator({ anchors: [pem], now }).validate({ content, signature })
  *
+ * The work is done in a thread; who has bytes and no time to wait uses `verifySignature`, which is the same at once.
  * The clock comes in as a function, so that a device can hand in the time it trusts.
  */
 import type { Crl } from "../format/cms/crl.ts";
 import { readTrustAnchors, type TrustAnchor } from "./anchor.ts";
 import { readCrls } from "./crl-file.ts";
 import { TrustError } from "./trust-error.ts";
-import { type SignatureReport, verifySignature } from "./verify-signature.ts";
+import type { SignatureReport } from "./verify-signature.ts";
+import { prewarmVerification, verifyInThread } from "./verify-thread.ts";
 
 export type SignatureValidatorOptions = {
   /** PEM files, or DER certificates, with the pinned CAs. */
@@ -40,9 +42,14 @@ export class SignatureValidator {
     this.#threshold = threshold;
   }
 
+  /** Starts the thread while the bytes are still on their way; the first answer comes the sooner. */
+  prewarm(): void {
+    prewarmVerification();
+  }
+
   /** @throws TrustError, for every reason not to believe `content` */
-  validate({ content, signature }: { content: Uint8Array; signature: Uint8Array }): SignatureReport {
-    return verifySignature({
+  validate({ content, signature }: { content: Uint8Array; signature: Uint8Array }): Promise<SignatureReport> {
+    return verifyInThread({
       content,
       signature,
       anchors: this.#anchors,

@@ -133,19 +133,13 @@ export function policyFor(
   return demandsOf(root, name, base);
 }
 
-/** @throws ReleaseError PRODUCT_MISMATCH, RELEASE_BELOW_MINIMUM */
+/** A release's sequence is asked where its freshness is. @throws ReleaseError PRODUCT_MISMATCH */
 export function checkAgainstTrustRoot(
-  { product: found, version, sequence }: Pick<Manifest, "product" | "version" | "sequence">,
-  { product = "", minSequence = 0 }: Pick<TrustPolicy, "product" | "minSequence">,
+  { product: found }: Pick<Manifest, "product">,
+  { product = "" }: Pick<TrustPolicy, "product">,
 ): void {
-  if (product !== "" && found !== product)
-    throw new ReleaseError("PRODUCT_MISMATCH", `the release is of ${found}, the trust root of ${product}`);
-  if (sequence >= minSequence) return;
-  throw new ReleaseError(
-    "RELEASE_BELOW_MINIMUM",
-    `the release ${version} has sequence ${sequence}, the trust root allows ${minSequence} and above`,
-    { facts: { sequence, minSequence }, hint: "nobody may go below; take a newer release" },
-  );
+  if (product === "" || found === product) return;
+  throw new ReleaseError("PRODUCT_MISMATCH", `the release is of ${found}, the trust root of ${product}`);
 }
 
 /** What is settled stays settled, whoever signs. @throws TrustError TRUST_ROOT_WEAKER */

@@ -332,17 +332,15 @@ describe.skipIf(!hasTool("openssl"))("a trust root", () => {
       const { sequence } = JSON.parse(readFileSync(join(page, "1.1.0/manifest.json"), "utf8"));
       put(page, 2, signed(2, { min_sequence: sequence }));
       await ok("themis-fetch", ...update(page, name, ...fromSource()));
-      expect(await refusal("themis-fetch", "rollback", "--root", world.at(name))).toBe(
-        "RELEASE_BELOW_MINIMUM",
-      );
+      expect(await refusal("themis-fetch", "rollback", "--root", world.at(name))).toBe("BELOW_MIN_SEQUENCE");
       expect(snapshot(world.at(name))).toEqual(snapshot(world.new));
       put(page, 3, signed(3, { min_sequence: sequence + 1 }));
       expect(await refusal("themis-fetch", ...update(page, name, ...fromSource()))).toBe(
-        "RELEASE_BELOW_MINIMUM",
+        "BELOW_MIN_SEQUENCE",
       );
       const fresh = device("floor-fresh");
       expect(await refusal("themis-fetch", ...update(page, fresh, ...fromSource()))).toBe(
-        "RELEASE_BELOW_MINIMUM",
+        "BELOW_MIN_SEQUENCE",
       );
       writeFileSync(world.at(name, "same.dat"), "damaged");
       await ok("themis-fetch", "repair", "--source", page, "--root", world.at(name), ...fromSource());
@@ -407,7 +405,7 @@ describe.skipIf(!hasTool("openssl"))("a trust root", () => {
       expect(await refusal("themis-fetch", "verify", ...files, ...revoked)).toBe("ANCHOR_REVOKED");
       expect(await refusal("themis-bundle", "verify", bundle, ...revoked)).toBe("ANCHOR_REVOKED");
       const floor = pinned("floor.json", document(1, { min_sequence: Number.MAX_SAFE_INTEGER }));
-      expect(await refusal("themis-bundle", "verify", bundle, ...floor)).toBe("RELEASE_BELOW_MINIMUM");
+      expect(await refusal("themis-bundle", "verify", bundle, ...floor)).toBe("BELOW_MIN_SEQUENCE");
       const old = pinned("old.json", document(1, { expires: "2026-01-02T00:00:00Z" }));
       expect(await refusal("themis-fetch", "verify", ...files, ...old)).toBe("TRUST_ROOT_EXPIRED");
       expect((await run("themis-fetch", "verify", ...files, ...fromSource())).status).toBe(2);

@@ -1,6 +1,7 @@
 /** Which trust root may follow which, and what a believed one makes of the signatures of releases. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { encodeCanonicalJson, type Json } from "../../src/base/canonical-json.ts";
+import type { Manifest } from "../../src/format/manifest/manifest.ts";
 import type { TrustRootDocument } from "../../src/format/trust-root/trust-root.ts";
 import { readTrustAnchors } from "../../src/trust/anchor.ts";
 import { readCrls } from "../../src/trust/crl-file.ts";
@@ -14,6 +15,7 @@ import {
   readTrustRoot,
   type TrustRootFiles,
 } from "../../src/trust/trust-root.ts";
+import { checkFreshness, NOTHING_TRUSTED } from "../../src/trust/verify-release.ts";
 import { verifySignature } from "../../src/trust/verify-signature.ts";
 import { type Identity, opensslSign } from "../kit/pki.ts";
 import { hasTool } from "../kit/tools.ts";
@@ -365,14 +367,14 @@ describe.skipIf(!hasTool("openssl"))("a trust root", () => {
 
     it("allows no release below its smallest sequence, and none of another product", () => {
       const policy = policyFor(pinnedTrustRoot(first({ min_sequence: 10 })), "release", {});
-      const release = { product: "app", version: "1.0.0", sequence: 10 };
-      expect(() => checkAgainstTrustRoot(release, policy)).not.toThrow();
-      expect(() => checkAgainstTrustRoot({ ...release, sequence: 9 }, policy)).toThrow(
-        refused("RELEASE_BELOW_MINIMUM"),
-      );
-      expect(() => checkAgainstTrustRoot({ ...release, product: "other" }, policy)).toThrow(
-        refused("PRODUCT_MISMATCH"),
-      );
+      const release = (sequence: number) =>
+        ({ version: "1.0.0", product: "app", expires: "", sequence }) as Manifest;
+      const { minSequence } = policy;
+      const asked = { now: new Date(), trusted: NOTHING_TRUSTED, version: "", minSequence };
+      expect(() => checkFreshness(release(10), asked)).not.toThrow();
+      expect(() => checkFreshness(release(9), asked)).toThrow(refused("BELOW_MIN_SEQUENCE"));
+      expect(() => checkAgainstTrustRoot({ product: "app" }, policy)).not.toThrow();
+      expect(() => checkAgainstTrustRoot({ product: "other" }, policy)).toThrow(refused("PRODUCT_MISMATCH"));
     });
   });
 });

@@ -41,7 +41,7 @@ export function checkCommand({ say, signal }: Tools): Command {
       say.result(
         offerJson("check", offer),
         offer.upToDate
-          ? `${offer.product} ${offer.to} is installed; nothing to do`
+          ? nothingToDo(offer)
           : `${offer.product} ${offer.to} is offered, ${offer.from || "nothing"} is installed; ${size(offer.bytesToFetch)} to fetch`,
       );
       if (offer.upToDate && options.exitCode) process.exitCode = EXIT.nothingToDo;
@@ -89,8 +89,10 @@ export function updateCommand({ say, signal }: Tools): Command {
   return withRetention(made)
     .option("--dry-run", "say what would be done and write nothing")
     .option("--exit-code", "exit with 5 when there is nothing to do")
-    .action(async (options: Options) => {
-      const request = await toRequest(options, { say, signal });
+    .option("--allow-downgrade", "this once, take a release that is older than one that was here")
+    .action(async (options: Options & { allowDowngrade?: boolean }) => {
+      const { allowDowngrade } = options;
+      const request = { ...(await toRequest(options, { say, signal })), allowDowngrade };
       if (options.dryRun) {
         const offer = await planOnly(request, planning(say));
         say.result(offerJson("plan", offer), planText(offer));
@@ -132,6 +134,8 @@ export function withSource(made: Command): Command {
     .option("--root <folder>", "the installed tree")
     .option("--trust-anchor <file>", "the pinned certificate, PEM")
     .option("--version <version>", "this release and no other")
+    .option("--channel <name>", "the line of releases to follow, such as stable (default: as last)")
+    .option("--require-channel", "refuse what comes without a signed document of the channel")
     .option(
       "--mirror <place...>",
       "where the same releases lie besides; asked when the source fails or is slow",
@@ -206,7 +210,7 @@ export async function requestOf(
   };
 }
 
-export function offerJson(name: string, { plan, ...offer }: Offer) {
+export function offerJson(name: string, { plan, followed: _, ...offer }: Offer) {
   return {
     schema: `themis-fetch/${name}/1`,
     ...offer,
@@ -254,9 +258,15 @@ export function planText(offer: Offer): string {
     ...lines,
     ...own,
     offer.upToDate
-      ? `${offer.product} ${offer.to} is installed; nothing to do`
+      ? nothingToDo(offer)
       : `${offer.from || "nothing"} -> ${offer.to}: ${steps.length} changes, ${size(bytesToFetch)} to fetch (full: ${size(offer.plan.bytesFull)})`,
   ].join("\n");
+}
+
+/** Where a channel's document keeps the device where it is, why. */
+export function nothingToDo({ product, to, channel }: Pick<Offer, "product" | "to" | "channel">): string {
+  if (channel?.kind === "stay") return channel.why.join("; ");
+  return `${product} ${to} is installed; nothing to do`;
 }
 
 export function staysText(beside: string): string {
@@ -268,7 +278,7 @@ export function resultJson(name: string, result: UpdateResult) {
 }
 
 export function resultText(result: UpdateResult): string {
-  if (result.kind === "nothing-to-do") return `${result.product} ${result.to} is installed; nothing to do`;
+  if (result.kind === "nothing-to-do") return nothingToDo(result);
   const fell = result.fellBack.length > 0 ? `, ${result.fellBack.length} files fell back to full` : "";
   const checked = result.checks.length > 0 ? `, ${result.checks.length} checks passed` : "";
   const restarted = result.restart ? `, restarted in ${seconds(result.restart.latencyMs)}` : "";

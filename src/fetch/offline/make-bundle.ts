@@ -14,6 +14,7 @@ import { checkOutput, isSameFile, syncFolder } from "../../base/atomic-file.ts";
 import { sha256OfFile } from "../../base/digest.ts";
 import { ThemisError } from "../../base/error.ts";
 import { writeSize } from "../../base/units.ts";
+import type { Channel } from "../../format/channel/channel.ts";
 import { type ArchiveLayout, layOutArchive, type Member } from "../../format/pack/archive-index.ts";
 import { BLOCK_BYTES, END_OF_ARCHIVE, encodeMemberHeader, memberPadding } from "../../format/pack/ustar.ts";
 import type { TrustPolicy } from "../../trust/trust-policy.ts";
@@ -26,14 +27,17 @@ import { wholeOf } from "../transfer/pieces.ts";
 import { RateLimit } from "../transfer/rate-limit.ts";
 import { PackUnusable, transfer } from "../transfer/transfer.ts";
 import { settleTrust } from "../trust-root.ts";
+import { channelFor } from "./channel-for-bundle.ts";
 import { type Assets, chooseAssets, type DeltaChoice, WITHOUT_DELTAS } from "./choose-assets.ts";
 import { readTrustRoots } from "./trust-roots.ts";
 import { withWorkFolder, workFolderOf } from "./work-folder.ts";
 
 export type OfflineBundleRequest = Places &
   TrustPolicy & {
-    /** "" for the offered release. */
+    /** "" for the offered release; of a channel, the newest that is for all devices. */
     readonly version: string;
+    /** Its document travels too; default: no document does. */
+    readonly channel?: string | undefined;
     readonly deltas: DeltaChoice;
     /** The file to make; one that is there is replaced at the end. */
     readonly output: string;
@@ -63,6 +67,8 @@ export type OfflineBundle = {
   readonly deltasFrom: readonly string[];
   readonly signers: readonly SignerReport[];
   readonly bytesFetched: number;
+  /** Of the channel's document that travels too; undefined for none. */
+  readonly channel: Pick<Channel, "channel" | "version" | "expires"> | undefined;
 };
 
 /** @throws FetchError, TrustError, ReleaseError, DocumentError; ThemisError OUTPUT_INVALID, DELTA_UNKNOWN, ARCHIVE_MALFORMED */
@@ -84,9 +90,14 @@ export async function makeOfflineBundle(
       now,
       signal,
     });
-    const release = await discover({ ...trust.release, sources, version, ...fresh, now, signal });
-    const trustRoots = await readTrustRoots({ sources, signal });
-    const assets = await chooseAssets(release, request.deltas, trustRoots, signal);
+    const followed = await channelFor({ ...request, ...trust.channel }, sources, now);
+    const release = await discover({
+      ...{ ...trust.release, sources, version: followed?.version ?? version, ...fresh, now, signal },
+      wantsLogProof: true,
+      ...(followed && { named: followed.named, channel: request.channel }),
+    });
+    const besides = [...(followed?.documents ?? []), ...(await readTrustRoots({ sources, signal }))];
+    const assets = await chooseAssets(release, request.deltas, besides, signal);
     const layout = layOutArchive([
       ...assets.documents.map(({ name, bytes }) => ({ name, size: bytes.length })),
       ...assets.packs.map(({ asset, size_bytes }) => ({ name: asset, size: size_bytes })),
@@ -114,6 +125,7 @@ export async function makeOfflineBundle(
         deltasFrom: assets.deltasFrom,
         signers: release.report.signers,
         bytesFetched: documentBytes + receivedBytes,
+        channel: followed?.about,
       };
     });
   });
