@@ -41,7 +41,9 @@ describe("a device that follows a channel", () => {
       ...{ installed: "1.0.0", to: "2.0.0", outcome: "install" },
       channel: { goal: "3.0.0", step: "2.0.0", isCritical: true },
     });
-    expect(await world.update(root)).toBe("2.0.0");
+    const step = await run("themis-fetch", "update", ...world.of(root));
+    expect(step.stdout).toContain("1.0.0 -> 2.0.0");
+    expect(step.stdout).toContain("it is a step on the way to 3.0.0, which comes next");
     expect(await world.update(root)).toBe("3.0.0");
     expect(runs(root)).toBe("3.0.0");
   });
@@ -101,6 +103,9 @@ describe("a device that follows a channel", () => {
     await world.channel("promote", world.bundle("3.0.0"), "--percentage", "50");
     await world.update(root, "--version", "3.0.0");
     await world.channel("recall", "3.0.0", "--reason", "loses writes", "--go-back");
+    const check = await run("themis-fetch", "check", ...world.of(root));
+    expect(check.stdout).toContain("3.0.0 is installed");
+    expect(check.stdout).toContain("; 3.0.0 was recalled by its publisher: loses writes");
     const told = await why(root);
     expect(told).toMatchObject({
       outcome: "install",
