@@ -4,6 +4,7 @@
  *
  *   dist/kernel.wasm          what makes patches: a memory as large as the files, handed in
  *   dist/device-kernel.wasm   what applies them: a small memory of its own, which grows
+ *   dist/deflate-kernel.wasm  what writes deflate again as it was: a MiB of memory
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -14,6 +15,7 @@ const root = dirname(import.meta.dirname);
 export async function buildKernels(): Promise<void> {
   await compile("index.ts", "kernel.wasm", ["--importMemory"]);
   await compile("device.ts", "device-kernel.wasm", []);
+  await compile("deflate.ts", "deflate-kernel.wasm", []);
 }
 
 async function compile(entry: string, name: string, options: readonly string[]): Promise<void> {

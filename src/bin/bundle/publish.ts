@@ -8,19 +8,42 @@ import type { TrustPolicy } from "../../trust/trust-policy.ts";
 import { command, type Tools } from "../program.ts";
 import { loadTrustPolicy, type TrustOptions, withTrustOptions } from "../trust-options.ts";
 
-type Options = TrustOptions & { readonly to: string; readonly trustAnchor?: string };
+export type PublishOptions = TrustOptions & {
+  readonly to: string;
+  readonly trustAnchor?: string;
+  /** `--no-publish` makes it false, `--publish=false` a text. */
+  readonly publish: boolean | string;
+  readonly prerelease: boolean;
+  readonly tokenFile?: string;
+};
 
-export function publishCommand({ say, signal }: Tools): Command {
+export function publishCommand(tools: Tools): Command {
+  const { say, signal } = tools;
   const made = command("publish", "prove a signed bundle and put it on its release page", [
     "themis-bundle publish bundle --to file:/srv/releases/app --trust-anchor pki/root.pem",
+    "GH_TOKEN=... themis-bundle publish bundle --to github:acme/app",
+    "themis-bundle publish bundle --to github:acme/app --no-publish",
   ])
     .argument("<bundle>", "a signed bundle")
-    .requiredOption("--to <page>", "file:FOLDER, which any web server can serve")
-    .option("--trust-anchor <file>", "also prove that the signer's chain ends at this certificate");
-  return withTrustOptions(made).action(async (folder: string, options: Options) => {
-    const page = parsePage(options.to);
+    .requiredOption("--to <page>", "file:FOLDER, which any web server can serve, or github:OWNER/REPO")
+    .option("--trust-anchor <file>", "also prove that the signer's chain ends at this certificate")
+    .option("--publish [yes]", "of GitHub: false leaves a complete draft", true)
+    .option("--no-publish", "the same as --publish=false")
+    .option("--prerelease", "of GitHub: never the latest release", false)
+    .option("--token-file <file>", "of GitHub: a token, one line (default: GH_TOKEN or GITHUB_TOKEN)");
+  return withTrustOptions(made).action(async (folder: string, options: PublishOptions) => {
+    const { to } = options;
     const policy = await policyOf(options);
-    const { bundle } = await proveBundle(await openBundle(folder), { policy, now: new Date(), signal });
+    const prove = async () =>
+      (await proveBundle(await openBundle(folder), { policy, now: new Date(), signal })).bundle;
+    if (/^github:/i.test(to)) {
+      const { publishGitHub } = await import("./publish-github.ts");
+      await publishGitHub(prove, options, tools);
+      return;
+    }
+    refuseGitHubOptions(options);
+    const page = parsePage(to);
+    const bundle = await prove();
     const published = await publishToFolder(bundle, page);
     const { version } = bundle.manifest;
     say.result(
@@ -31,7 +54,7 @@ export function publishCommand({ say, signal }: Tools): Command {
 }
 
 /** @throws ThemisError USAGE; what loadTrustPolicy throws */
-async function policyOf(options: Options): Promise<TrustPolicy | undefined> {
+async function policyOf(options: PublishOptions): Promise<TrustPolicy | undefined> {
   const { trustAnchor, crl, requireCrl, threshold } = options;
   if (trustAnchor !== undefined) return loadTrustPolicy(options, trustAnchor);
   if (crl.length === 0 && !requireCrl && threshold === undefined) return undefined;
@@ -43,6 +66,19 @@ async function policyOf(options: Options): Promise<TrustPolicy | undefined> {
       hint: "give --trust-anchor too",
     },
   );
+}
+
+/** @throws ThemisError USAGE */
+function refuseGitHubOptions({ publish, prerelease, tokenFile }: PublishOptions): void {
+  const given = [
+    publish !== true && "--publish",
+    prerelease && "--prerelease",
+    tokenFile !== undefined && "--token-file",
+  ].find((option) => option !== false);
+  if (given === undefined) return;
+  throw new ThemisError("USAGE", "usage", `${given} is for github:OWNER/REPO, and --to is none`, {
+    hint: `leave ${given} out, or name the repository`,
+  });
 }
 
 function publishedText(
@@ -62,9 +98,14 @@ function publishedText(
 export function parsePage(to: string): string {
   const page = to.startsWith("file://") ? pathOfUrl(to) : to.startsWith("file:") ? to.slice(5) : "";
   if (page !== "") return page;
-  throw new ThemisError("USAGE", "usage", `--to takes file:FOLDER, not ${JSON.stringify(to)}`, {
-    hint: "such as file:/srv/releases/app, or file:page for a folder here",
-  });
+  throw new ThemisError(
+    "USAGE",
+    "usage",
+    `--to takes file:FOLDER or github:OWNER/REPO, not ${JSON.stringify(to)}`,
+    {
+      hint: "such as file:/srv/releases/app, or file:page for a folder here",
+    },
+  );
 }
 
 /** RFC 8089; "file://" alone would name the root of the machine. */

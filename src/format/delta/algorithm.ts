@@ -6,6 +6,9 @@
  */
 import { type ByteSource, readAll } from "../../base/byte-source.ts";
 import type { Algorithm } from "../manifest/delta-manifest.ts";
+import { isArchivePatch, readArchivePatch } from "./archive/container.ts";
+import { describeEncoder, encoderOf } from "./archive/encoder.ts";
+import { expandedBytes, fileBytes } from "./archive/recipe.ts";
 import { applyBsdiff } from "./bsdiff/apply.ts";
 import { isBsdiff, readBsdiffHeader } from "./bsdiff/container.ts";
 import { DeltaError } from "./error.ts";
@@ -112,7 +115,40 @@ const zstdDict: PatchFormat = {
   },
 };
 
-export const patchFormats: readonly PatchFormat[] = [bsdiff, vcdiff, xdelta3, zstdDict];
+const themis: PatchFormat = {
+  algorithm: "THEMIS",
+  recognises: isArchivePatch,
+  apply: async function* (request) {
+    // Loaded when it is used: most patches are of another format.
+    const { applyArchive } = await import("./archive/apply.ts");
+    const written = { size: 0, read: refuseToReadBack };
+    yield* applyArchive(request, (inner) => applyPatch({ ...inner, written }));
+  },
+  describe: (patch) => {
+    const { recipe, algorithm, inner } = readArchivePatch(patch);
+    const { source, target } = recipe;
+    const encoders = new Set(target.parts.map(({ encoder }) => describeEncoder(encoderOf(encoder)!)));
+    return {
+      algorithm: "THEMIS",
+      targetSize: fileBytes(target),
+      readsTarget: false,
+      details: {
+        streams: `${source.parts.length} in the source, ${target.parts.length} in the target`,
+        encoders: [...encoders].join(", "),
+        sourceExpandedBytes: expandedBytes(source),
+        targetExpandedBytes: expandedBytes(target),
+        inner: `${algorithm}, ${inner.size} bytes`,
+      },
+    };
+  },
+};
+
+/** What a patch made stands nowhere as the patch inside made it. */
+function refuseToReadBack(): never {
+  throw new DeltaError("DELTA_CORRUPT", "the patch in the patch reads what it made, which none may there");
+}
+
+export const patchFormats: readonly PatchFormat[] = [bsdiff, vcdiff, xdelta3, zstdDict, themis];
 
 /** @throws DeltaError, before the first piece or while pieces come */
 export function applyPatch({
@@ -132,7 +168,7 @@ export function recognisePatch(patch: ByteSource): PatchFormat {
   if (!format)
     throw new DeltaError(
       "DELTA_MAGIC",
-      "the file is no patch that we know (BSDIFF40, BSDF2, ENDSLEY, VCDIFF, zstd)",
+      "the file is no patch that we know (BSDIFF40, BSDF2, ENDSLEY, VCDIFF, zstd, THEMIS)",
     );
   return format;
 }

@@ -17,6 +17,7 @@ import type { Segments } from "../../format/delta/segments.ts";
 import { writeVcdiff } from "../../format/delta/vcdiff/write.ts";
 import type { Algorithm } from "../../format/manifest/delta-manifest.ts";
 import { windowBytes } from "../../kernel/kernel.ts";
+import { createArchivePatch } from "./archive/create-archive.ts";
 import { createByAddon } from "./bsdiff-addon.ts";
 import { planZstdTables } from "./zstd-tables.ts";
 
@@ -50,6 +51,8 @@ async function makePatch(job: PatchJob): Promise<Uint8Array> {
       return createZstdDict(job);
     case "VCDIFF":
       return createVcdiff(job);
+    case "THEMIS":
+      return createArchivePatch(job, createPatch);
     case "XDELTA3":
       throw new ThemisError("DIFF_FAILED", "failed", "XDELTA3 is read and not written; VCDIFF is");
   }
