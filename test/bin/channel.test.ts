@@ -163,6 +163,39 @@ describe("an operator", () => {
   );
 });
 
+describe("a publisher", () => {
+  const keys = () => ["--key", world.at("pki/signer-key.pem"), "--certificates", world.at("pki/signer.pem")];
+  const publish = () => ["channel", "publish", world.file, "--to", `file:${world.page}`];
+
+  it("who changes a document without a key has none that is signed", async () => {
+    await ok("themis-bundle", "channel", "sign", world.file, ...keys());
+    expect(existsSync(`${world.file}.p7s`)).toBe(true);
+    const held = await ok("themis-bundle", "channel", "hold", world.file, "--reason", "we look into it");
+    expect(held.isSigned).toBe(false);
+    expect(existsSync(`${world.file}.p7s`)).toBe(false);
+    expect(await world.refused("themis-bundle", ...publish())).toBe("CHANNEL_REFUSED");
+  });
+
+  it("who was cut between the document and its signature does it again", async () => {
+    const placed = join(world.page, "channels/channel-stable.json");
+    await ok("themis-bundle", "channel", "hold", world.file, "--reason", "we look into it", ...keys());
+    writeFileSync(placed, readFileSync(world.file));
+    const root = world.device();
+    expect(await world.refused("themis-fetch", "check", ...world.of(root))).toBe("DIGEST_MISMATCH");
+    expect(await ok("themis-bundle", ...publish())).toMatchObject({ changed: true });
+    expect(await ok("themis-fetch", "check", ...world.of(root))).toMatchObject({ channel: { kind: "stay" } });
+    expect(await ok("themis-bundle", ...publish())).toMatchObject({ changed: false });
+  });
+
+  it("whose key fails changes nothing", async () => {
+    const before = readFileSync(world.file);
+    const wrong = ["--key", world.at("pki/root-key.pem"), "--certificates", world.at("pki/signer.pem")];
+    const args = ["channel", "hold", world.file, "--reason", "we look into it", ...wrong];
+    expect((await run("themis-bundle", ...args)).status).toBe(2);
+    expect(readFileSync(world.file)).toEqual(before);
+  });
+});
+
 describe("a publisher is refused", () => {
   const cases: readonly (readonly [why: string, code: string, args: () => readonly string[]])[] = [
     [
