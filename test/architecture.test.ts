@@ -5,6 +5,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { expect, it } from "vitest";
+import { CLIENT_THREADS } from "../src/bin/client/threads.ts";
 
 const root = resolve(import.meta.dirname, "..");
 const src = join(root, "src");
@@ -119,6 +120,7 @@ it("format does no I/O and asks no clock", () => {
 
 it.each([
   { what: "program", entry: "bin/themis-fetch.ts" },
+  { what: "program in one file", entry: "bin/client/main.ts" },
   { what: "part for other programs", entry: "fetch/index.ts" },
 ])("the device's $what reaches no publisher package", ({ entry }) => {
   const reached = closure(join(src, entry));
@@ -163,3 +165,12 @@ function closure(entry: string): { files: string[]; packages: string[] } {
   }
   return { files: [...seen], packages: [...packages] };
 }
+
+it("a client in one file knows each thread that anybody starts", () => {
+  const started = files
+    .filter((file) => closure(join(src, "bin/client/main.ts")).files.includes(file))
+    .flatMap((file) => [...readFileSync(file, "utf8").matchAll(/new Threads(?:<[^>]*>)?\(\s*"([^"]+)"/g)])
+    .map(([, thread]) => thread!);
+  expect(started.length).toBeGreaterThan(3);
+  expect(Object.keys(CLIENT_THREADS).sort()).toEqual([...new Set(started)].sort());
+});

@@ -50,7 +50,7 @@ export async function explain(request: UpdateRequest, tools: UpdateTools): Promi
       const asked = offeredFor(request, sources, state, tools.now(), "");
       const { device } = asked;
       const { installed, platform, architecture } = device;
-      const followed = await followChannel({ ...policyOf(request), ...asked });
+      const followed = await followChannel({ ...asked, ...policyOf(asked.channelTrust ?? asked) });
       const channel = followed && { ...newsOf(followed, device), ...factsOf(followed) };
       const about = { installed: installed.version, platform, architecture, channel };
       const answer = followed?.decision.answer;

@@ -1,7 +1,9 @@
 /** Every document that a bundle holds, and the device's configuration, as JSON Schema 2020-12; scripts/schemas.ts writes them to schemas/. */
 import { channelSchema } from "./channel/channel.ts";
+import { compiledInSchema } from "./client/compiled-in.ts";
 import { themisYmlSchema } from "./config/themis-yml.ts";
 import { logEntrySchema } from "./log/log-entry.ts";
+import { buildPartSchema } from "./manifest/build-part.ts";
 import { deltaManifestSchema } from "./manifest/delta-manifest.ts";
 import { deltaReportSchema } from "./manifest/delta-report.ts";
 import { manifestSchema } from "./manifest/manifest.ts";
@@ -16,6 +18,8 @@ export const documentSchemas: Readonly<Record<string, object>> = {
   "trust-root": { $schema: DIALECT, title: "themis-bundle trust root", ...trustRootSchema },
   channel: { $schema: DIALECT, title: "themis-bundle channel document", ...channelSchema },
   "log-entry": { $schema: DIALECT, title: "themis-bundle log entry", ...logEntrySchema },
+  client: { $schema: DIALECT, title: "themis-fetch client configuration", ...compiledInSchema },
+  "build-part": { $schema: DIALECT, title: "themis-bundle part of a build", ...buildPartSchema },
   "themis-yml": {
     $schema: DIALECT,
     ...themisYmlSchema,

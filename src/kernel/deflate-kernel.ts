@@ -3,7 +3,7 @@
  *
  * A kernel takes a MiB of memory, and is used again when it was given back.
  */
-import { readFileSync } from "node:fs";
+import { kernelBytes } from "./kernel-bytes.ts";
 
 /** What tells one encoder from another; see assembly/deflate.ts. */
 export type DeflateSettings = {
@@ -53,14 +53,7 @@ export class DeflateKernel {
   }
 
   private constructor() {
-    compiled ??= new WebAssembly.Module(
-      readFileSync(
-        new URL(
-          import.meta.url.endsWith(".ts") ? "../../dist/deflate-kernel.wasm" : "./deflate-kernel.wasm",
-          import.meta.url,
-        ),
-      ),
-    );
+    compiled ??= new WebAssembly.Module(kernelBytes("deflate-kernel"));
     this.#exports = new WebAssembly.Instance(compiled, {}).exports as Exports;
     const { memory, DEFLATE_BYTES } = this.#exports;
     const missing = (DEFLATE_BYTES.value as number) - memory.buffer.byteLength;

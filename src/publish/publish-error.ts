@@ -15,9 +15,15 @@ const kinds = {
   OUTPUT_FAILED: ["failed", "local"],
   BUNDLE_MISSING: ["usage", "general"],
   BUNDLE_INCOMPLETE: ["refused", "general"],
+  PART_INVALID: ["refused", "general"],
+  PARTS_CONFLICT: ["refused", "general"],
+  PARTS_MISSING: ["refused", "general"],
   PAGE_CONFLICT: ["refused", "general"],
   CHANNEL_UNREADABLE: ["usage", "general"],
   CHANNEL_REFUSED: ["refused", "general"],
+  CLIENT_INVALID: ["usage", "general"],
+  CLIENT_TEMPLATE: ["failed", "local"],
+  CLIENT_TOO_LARGE: ["refused", "general"],
 } as const;
 
 export class PublishError extends ThemisError<keyof typeof kinds> {

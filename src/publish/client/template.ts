@@ -1,0 +1,7 @@
+/** What scripts/client-template.ts leaves open in dist/client.mjs; each stands there exactly once. */
+export const SLOTS = {
+  /** A line of a comment: what this client is. */
+  words: "// themis:words",
+  /** A literal: canonical JSON as a text of JavaScript. */
+  compiledIn: '"themis:compiled-in"',
+} as const;
