@@ -189,6 +189,7 @@ const ACTIONS = new Set([
     "build",
     "sign",
     "timestamp",
+    "assemble",
     "verify",
     "publish",
     "prune",
@@ -196,7 +197,6 @@ const ACTIONS = new Set([
     "append",
     "prove",
     "apply",
-    "assemble",
   ],
   ...["update", "watch", "download", "bundle", "rollback"],
 ]);
