@@ -196,6 +196,7 @@ const ACTIONS = new Set([
     "append",
     "prove",
     "apply",
+    "assemble",
   ],
   ...["update", "watch", "download", "bundle", "rollback"],
 ]);

@@ -19,7 +19,9 @@ const program = withGlobalOptions(
 ).version(`themis-bundle ${version()}`);
 const commands = {
   keygen: async () => (await import("./bundle/keygen.ts")).keygenCommand,
+  plan: async () => (await import("./bundle/plan.ts")).planCommand,
   build: async () => (await import("./bundle/build.ts")).buildCommand,
+  assemble: async () => (await import("./bundle/assemble.ts")).assembleCommand,
   sign: async () => (await import("./bundle/sign.ts")).signCommand,
   timestamp: async () => (await import("./bundle/timestamp.ts")).timestampCommand,
   root: async () => (await import("./bundle/root.ts")).rootCommand,

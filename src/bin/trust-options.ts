@@ -72,18 +72,19 @@ export async function loadTrustPolicy(
   anchors: string | undefined,
 ): Promise<TrustPolicy> {
   const { threshold, logKey, timestampAnchor: authorities = [] } = options;
-  const timestampAnchors = (await Promise.all(authorities.map(loadTrustAnchors))).flat();
   const logKeys: readonly NoteKey[] | undefined = logKey && (await loadLogKeys(logKey));
   const trustRoot = await loadTrustRoot(options);
-  const demands = { threshold, trustRoot, logKeys, timestampAnchors, ...(await loadCrls(options)) };
+  const demands = { threshold, trustRoot, logKeys, ...(await loadCrls(options)) };
   const own = compiledIn();
   if (own) {
     // A document that is pinned is another anchor.
-    refuseAnotherAnchor(trustRoot?.kind === "document" ? options.trustRoot : anchors, own);
+    const pinned = trustRoot?.kind === "document" ? options.trustRoot : anchors;
+    refuseAnotherAnchor(pinned ?? authorities[0], own);
     return { anchors: own.trustAnchors, product: own.product, ...demands };
   }
+  const timestampAnchors = (await Promise.all(authorities.map(loadTrustAnchors))).flat();
   if (trustRoot?.kind === "document") {
-    if (anchors === undefined) return { anchors: [], ...demands };
+    if (anchors === undefined) return { anchors: [], timestampAnchors, ...demands };
     throw new ThemisError(
       "USAGE",
       "usage",
@@ -97,7 +98,7 @@ export async function loadTrustPolicy(
     throw new ThemisError("USAGE", "usage", "--trust-anchor is needed: only a pinned certificate can vouch", {
       hint: "or a trust root that is pinned: --trust-root FILE",
     });
-  return { anchors: await loadTrustAnchors(anchors), ...demands };
+  return { anchors: await loadTrustAnchors(anchors), timestampAnchors, ...demands };
 }
 
 /**

@@ -104,12 +104,26 @@ function run(
   until: "download" | "update",
 ): Promise<UpdateResult> {
   return withSources(request, tools, async (sources) => {
-    try {
-      return await runFrom(sources, request, tools, until);
-    } catch (error) {
-      if (!(error instanceof DecisionChanged)) throw error;
-      return await runFrom(sources, request, tools, until, error.recovery);
+    let earlier: Recovery | undefined;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await runFrom(sources, request, tools, until, earlier);
+      } catch (error) {
+        if (!(error instanceof DecisionChanged)) throw error;
+        if (attempt === ATTEMPTS) throw busy(error);
+        earlier ??= error.recovery;
+      }
     }
+  });
+}
+
+/** One for a cut switch that the first has ended, one for another command in between. */
+const ATTEMPTS = 3;
+
+function busy(cause: unknown): FetchError {
+  return new FetchError("ALREADY_IN_PROGRESS", "other commands change again and again what is installed", {
+    cause,
+    hint: "run it again when they have ended",
   });
 }
 

@@ -73,14 +73,14 @@ export function findTimeStamp(
 export function verifyTimeStamp(
   token: Uint8Array,
   stamped: Uint8Array,
-  { timestampAnchors: anchors = [], crls, requireCrl, now, checks }: TimeStampTools,
+  { timestampAnchors: anchors = [], crls, requireCrl, revoked, now, checks }: TimeStampTools,
 ): FoundTimeStamp & { readonly kind: "proven" } {
   const found = readTimeStamp(token, stamped, now);
   const { info, signer, certificates, content } = found;
   try {
     const certificate = signerOf(signer, { certificates }, content);
     const { anchor } = verifyCertificatePath({
-      ...{ signer: certificate, intermediates: certificates, anchors, now, requireCrl, checks },
+      ...{ signer: certificate, intermediates: certificates, anchors, now, requireCrl, revoked, checks },
       crls: [...(crls ?? []), ...found.crls],
       purpose: "timestamping",
       validAt: [info.time, now],

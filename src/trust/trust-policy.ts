@@ -12,6 +12,8 @@ export type TrustPolicy = Threshold & {
   readonly requireCrl?: boolean | undefined;
   /** Of transparency logs, one of which must hold the release; none are demanded without. */
   readonly logKeys?: readonly NoteKey[] | undefined;
+  /** Of authorities whose time-stamps count; without them a signature counts while its certificates are valid. */
+  readonly timestampAnchors?: readonly TrustAnchor[] | undefined;
   /** The signer's certificate must have this extended key usage besides codeSigning: an OID, "" for none. */
   readonly signerUsage?: string | undefined;
   /** This certificate policy must hold from the anchor to the signer: an OID, "" for none. */
@@ -29,8 +31,6 @@ export type TrustPolicy = Threshold & {
   readonly trustRoot?: TrustRootPin | undefined;
   /** Refuse what comes without a signed document of the device's channel. */
   readonly requireChannel?: boolean | undefined;
-  /** Of authorities whose time-stamps count; without them a signature counts while its certificates are valid. */
-  readonly timestampAnchors?: readonly TrustAnchor[] | undefined;
 };
 
 export type TrustRootPin =

@@ -182,8 +182,8 @@ function findPath(
   const { anchors, now, requireCrl, checks, signerUsage, signerPolicy, revoked } = request;
   const path = {
     ...{ signer, intermediates: certificates, anchors, now, requireCrl, checks, signerUsage, revoked },
-    policies: signerPolicy ? { ...noPolicyInputs, ...onlyPolicy(signerPolicy) } : undefined,
     crls: [...(request.crls ?? []), ...crls],
+    policies: signerPolicy ? { ...noPolicyInputs, ...onlyPolicy(signerPolicy) } : undefined,
   };
   try {
     return verifyCertificatePath(path);
