@@ -18,6 +18,7 @@ const kinds = {
   PART_INVALID: ["refused", "general"],
   PARTS_CONFLICT: ["refused", "general"],
   PARTS_MISSING: ["refused", "general"],
+  TRUST_ROOT_INVALID: ["usage", "general"],
   PAGE_CONFLICT: ["refused", "general"],
   CHANNEL_UNREADABLE: ["usage", "general"],
   CHANNEL_REFUSED: ["refused", "general"],

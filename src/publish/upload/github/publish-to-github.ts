@@ -8,6 +8,8 @@
 
 import { sha256 } from "../../../base/digest.ts";
 import { ThemisError } from "../../../base/error.ts";
+import { decodeLogProof, LOG_PROOF, MAX_LOG_PROOF_BYTES } from "../../../format/log/log-proof.ts";
+import { checkInclusion } from "../../../trust/transparency.ts";
 import { checkSignedContent } from "../../../trust/verify-signature.ts";
 import type { SignedBundle } from "../../prove-bundle.ts";
 import { PublishError } from "../../publish-error.ts";
@@ -148,19 +150,19 @@ async function finish(
   const { right, missing } = await compare(wanted, listed, new Map(), tools);
   const lacks = new Set(missing.map(({ name }) => name));
   if (lacks.has("manifest.json")) throw conflict(release, listed);
-  const earlier = listed.find(({ name, state }) => name === SIGNATURE && state === "uploaded");
-  if (lacks.has(SIGNATURE) && earlier && (await isGood(earlier, request, tools))) {
-    api.notice(
-      `${release.tag} was published with an earlier signature over the same manifest, which is good`,
-    );
-    lacks.delete(SIGNATURE);
+  const kept: RemoteAsset[] = [];
+  for (const { name: asset, what, isGood } of MAY_DIFFER) {
+    const earlier = listed.find(({ name, state }) => name === asset && state === "uploaded");
+    if (!lacks.has(asset) || !earlier || !(await isGood(earlier, request, release, tools))) continue;
+    api.notice(`${release.tag} was published with an earlier ${what} the same manifest, which is good`);
+    lacks.delete(asset);
+    kept.push(earlier);
   }
-  const signature = earlier && !right.includes(earlier) ? [earlier] : [];
   if (lacks.size === 0)
     return told(
       "published",
       release,
-      { assets: [...right, ...signature], uploaded: [], removed: [] },
+      { assets: [...right, ...kept], uploaded: [], removed: [] },
       done,
       latest,
       api,
@@ -172,7 +174,8 @@ async function finish(
       { hint: "GitHub lets nobody mend it: build under a new version", facts: { lacks: [...lacks] } },
     );
   }
-  const stillWanted = wanted.filter(({ name }) => name !== SIGNATURE || lacks.has(SIGNATURE));
+  const keptNames = new Set(kept.map(({ name }) => name));
+  const stillWanted = wanted.filter(({ name }) => !keptNames.has(name));
   const filled = await fill(release, stillWanted, tools);
   if (typeof filled === "string") throw vanished(release);
   return told("published", release, filled, { ...done, ...both(done, filled), changed: true }, latest, api);
@@ -181,10 +184,36 @@ async function finish(
 const SIGNATURE = "manifest.json.p7s";
 const MAX_SIGNATURE_BYTES = 64 * 1024;
 
-/** Every signing gives other bytes; what counts is whether these vouch for the manifest now. */
-async function isGood(
+/** What vouches for a manifest may have other bytes each time it is made. */
+const MAY_DIFFER = [
+  { name: SIGNATURE, what: "signature over", isGood: isGoodSignature },
+  { name: LOG_PROOF, what: "log proof of", isGood: isGoodProof },
+] as const;
+
+/** Of a smaller log it is replaced where that can be: a device may have seen the larger one. */
+async function isGoodProof(
+  { id, sizeBytes }: RemoteAsset,
+  { bundle: { manifest, manifestBytes, logProof } }: GitHubRequest,
+  { isImmutable }: RemoteRelease,
+  { readBytes }: GitHubTools,
+): Promise<boolean> {
+  if (sizeBytes > MAX_LOG_PROOF_BYTES || !logProof) return false;
+  const bytes = await readBytes(id, MAX_LOG_PROOF_BYTES);
+  try {
+    const earlier = decodeLogProof(bytes);
+    checkInclusion(earlier, manifest, manifestBytes);
+    return isImmutable || earlier.checkpoint.size >= decodeLogProof(logProof).checkpoint.size;
+  } catch (error) {
+    if (error instanceof ThemisError) return false;
+    throw error;
+  }
+}
+
+/** What counts is whether it vouches for the manifest now. */
+async function isGoodSignature(
   { id, sizeBytes }: RemoteAsset,
   { bundle, now }: GitHubRequest,
+  _: RemoteRelease,
   { readBytes }: GitHubTools,
 ): Promise<boolean> {
   if (sizeBytes > MAX_SIGNATURE_BYTES) return false;

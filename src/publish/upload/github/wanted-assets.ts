@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { sha256 } from "../../../base/digest.ts";
 import { openRegularFile } from "../../../base/input-file.ts";
+import { LOG_PROOF } from "../../../format/log/log-proof.ts";
 import type { SignedBundle } from "../../prove-bundle.ts";
 import { PublishError } from "../../publish-error.ts";
 
@@ -19,6 +20,7 @@ export function wantedAssets({
   manifest,
   manifestBytes,
   signature,
+  logProof,
 }: SignedBundle): readonly WantedAsset[] {
   const files = [...manifest.packs, ...manifest.delta_manifests].map((each) => ({
     ...{ name: each.asset, sizeBytes: each.size_bytes, sha256: each.sha256_hash },
@@ -28,6 +30,7 @@ export function wantedAssets({
     ...files,
     // From memory: exactly the bytes whose signature was checked.
     ofBytes("manifest.json", manifestBytes),
+    ...(logProof ? [ofBytes(LOG_PROOF, logProof)] : []),
     ofBytes("manifest.json.p7s", signature),
   ];
 }
