@@ -187,9 +187,9 @@ const ACTIONS = new Set([
   ...[
     "keygen",
     "build",
+    "assemble",
     "sign",
     "timestamp",
-    "assemble",
     "verify",
     "publish",
     "prune",

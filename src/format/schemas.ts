@@ -15,11 +15,11 @@ export const documentSchemas: Readonly<Record<string, object>> = {
   manifest: { $schema: DIALECT, title: "themis-bundle manifest", ...manifestSchema },
   "delta-manifest": { $schema: DIALECT, title: "themis-bundle delta manifest", ...deltaManifestSchema },
   "delta-report": { $schema: DIALECT, title: "themis-bundle delta report", ...deltaReportSchema },
-  "build-part": { $schema: DIALECT, title: "themis-bundle part of a build", ...buildPartSchema },
   "trust-root": { $schema: DIALECT, title: "themis-bundle trust root", ...trustRootSchema },
   channel: { $schema: DIALECT, title: "themis-bundle channel document", ...channelSchema },
   "log-entry": { $schema: DIALECT, title: "themis-bundle log entry", ...logEntrySchema },
   client: { $schema: DIALECT, title: "themis-fetch client configuration", ...compiledInSchema },
+  "build-part": { $schema: DIALECT, title: "themis-bundle part of a build", ...buildPartSchema },
   "themis-yml": {
     $schema: DIALECT,
     ...themisYmlSchema,
