@@ -47,8 +47,13 @@ describe("generate", () => {
       applyMemory: expect.any(Number),
       applySeconds: expect.any(Number),
     });
-    expect(made.candidates.map(({ algorithm }) => algorithm)).toEqual(["BSDIFF", "VCDIFF", "ZSTD_DICT"]);
-    expect(heard).toEqual([1, 2, 3].map((done) => ({ phase: "generating", done, total: 3 })));
+    expect(made.candidates.map(({ algorithm }) => algorithm)).toEqual([
+      "THEMIS",
+      "BSDIFF",
+      "VCDIFF",
+      "ZSTD_DICT",
+    ]);
+    expect(heard).toEqual([1, 2, 3, 4].map((done) => ({ phase: "generating", done, total: 4 })));
   });
 
   it("obeys the engine's memory, an algorithm that is asked for, and a bound on the patch", async () => {

@@ -34,8 +34,14 @@ it("says of each file what was tried, how large it came out, and why it won or d
   expect(report).toMatchObject({ from_version: "1.0.0", apply_memory: 44 * 2 ** 20, apply_time_ms: 60_000 });
   const files = new Map(report.files.map((file) => [file.path, file]));
   const binary = files.get("bin/appd")!;
-  expect(binary.candidates.map(({ algorithm }) => algorithm)).toEqual(["BSDIFF", "VCDIFF", "ZSTD_DICT"]);
-  expect(binary.candidates[0]).toMatchObject({
+  expect(binary.candidates.map(({ algorithm }) => algorithm)).toEqual([
+    "THEMIS",
+    "BSDIFF",
+    "VCDIFF",
+    "ZSTD_DICT",
+  ]);
+  expect(binary.candidates[0]!.outcome).toBe("not-tried");
+  expect(binary.candidates[1]).toMatchObject({
     outcome: "over-memory",
     patch_size: expect.any(Number),
     apply_memory: expect.any(Number),
@@ -58,7 +64,9 @@ describe("inspect", () => {
     expect(stdout).toMatch(
       /^why, from 1\.0\.0 \(a device may spend 44\.0 MiB of memory and 60\.0 s on a file\):$/m,
     );
-    expect(stdout).toMatch(/^bin\/appd +BSDIFF +over-memory .* more than the 46137344 allowed$/m);
+    expect(stdout).toMatch(
+      /^bin\/appd +THEMIS +not-tried .*\n +BSDIFF +over-memory .* more than the 46137344 allowed$/m,
+    );
     expect(stdout).toMatch(/^ +WHOLE +chosen/m);
     const { reports } = await ok("themis-bundle", "inspect", bundle);
     expect(reports).toEqual([decodeDeltaReport(readFileSync(join(bundle, REPORT)))]);

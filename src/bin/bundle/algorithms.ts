@@ -8,6 +8,7 @@ const ALGORITHMS: Readonly<Record<string, readonly Algorithm[]>> = {
   bsdiff: ["BSDIFF"],
   vcdiff: ["VCDIFF"],
   "zstd-dict": ["ZSTD_DICT"],
+  themis: ["THEMIS"],
 };
 
 /** @throws ThemisError USAGE */

@@ -9,6 +9,9 @@ import type { Algorithm } from "../manifest/delta-manifest.ts";
 import { applyBsdiff } from "./bsdiff/apply.ts";
 import { isBsdiff, readBsdiffHeader } from "./bsdiff/container.ts";
 import { DeltaError } from "./error.ts";
+import { applyThemis } from "./themis/apply.ts";
+import { isThemis } from "./themis/container.ts";
+import { describeThemis } from "./themis/describe.ts";
 import { decodeVcdiff } from "./vcdiff/decode.ts";
 import { describeVcdiff, isVcdiff } from "./vcdiff/describe.ts";
 import { applyZstdDict, isZstd, readZstdFrame } from "./zstd-dict/zstd-dict.ts";
@@ -112,7 +115,17 @@ const zstdDict: PatchFormat = {
   },
 };
 
-export const patchFormats: readonly PatchFormat[] = [bsdiff, vcdiff, xdelta3, zstdDict];
+const themis: PatchFormat = {
+  algorithm: "THEMIS",
+  recognises: isThemis,
+  apply: applyThemis,
+  describe: (patch) => {
+    const { targetSize, ...details } = describeThemis(patch);
+    return { algorithm: "THEMIS", targetSize, readsTarget: false, details };
+  },
+};
+
+export const patchFormats: readonly PatchFormat[] = [bsdiff, vcdiff, xdelta3, zstdDict, themis];
 
 /** @throws DeltaError, before the first piece or while pieces come */
 export function applyPatch({
@@ -132,7 +145,7 @@ export function recognisePatch(patch: ByteSource): PatchFormat {
   if (!format)
     throw new DeltaError(
       "DELTA_MAGIC",
-      "the file is no patch that we know (BSDIFF40, BSDF2, ENDSLEY, VCDIFF, zstd)",
+      "the file is no patch that we know (BSDIFF40, BSDF2, ENDSLEY, VCDIFF, zstd, THEMIS)",
     );
   return format;
 }

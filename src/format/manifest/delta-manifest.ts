@@ -11,7 +11,7 @@ import { type Blob, blobSchema, checkBlob, MAX_ASSET_BYTES, MAX_TARGET_BYTES } f
 import { DocumentError, type DocumentKind, decodeDocument, encodeDocument } from "./document.ts";
 import { type Manifest, PRODUCT, VERSION } from "./manifest.ts";
 
-export type Algorithm = "BSDIFF" | "VCDIFF" | "XDELTA3" | "ZSTD_DICT";
+export type Algorithm = "BSDIFF" | "VCDIFF" | "XDELTA3" | "ZSTD_DICT" | "THEMIS";
 
 export type Delta = {
   readonly path: string;
@@ -66,7 +66,7 @@ const deltaSchema: JSONSchemaType<Delta> = {
     target_hash: { type: "string", pattern: SHA256 },
     target_size: { type: "integer", minimum: 0, maximum: MAX_TARGET_BYTES },
     patch_size: { type: "integer", minimum: 1, maximum: MAX_ASSET_BYTES },
-    algorithm: { type: "string", enum: ["BSDIFF", "VCDIFF", "XDELTA3", "ZSTD_DICT"] },
+    algorithm: { type: "string", enum: ["BSDIFF", "VCDIFF", "XDELTA3", "ZSTD_DICT", "THEMIS"] },
     apply_memory: { type: "integer", minimum: 1, maximum: MAX_APPLY_MEMORY },
     blob: blobSchema,
   },

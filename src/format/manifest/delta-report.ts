@@ -56,7 +56,7 @@ const candidateSchema: JSONSchemaType<ReportedCandidate> = {
   additionalProperties: false,
   required: ["algorithm", "outcome", "patch_size", "apply_memory", "apply_time_ms", "note"],
   properties: {
-    algorithm: { type: "string", enum: ["BSDIFF", "VCDIFF", "XDELTA3", "ZSTD_DICT"] },
+    algorithm: { type: "string", enum: ["BSDIFF", "VCDIFF", "XDELTA3", "ZSTD_DICT", "THEMIS"] },
     outcome: {
       type: "string",
       enum: ["chosen", "larger", "given-up", "over-memory", "over-time", "not-tried", "failed"],
@@ -87,7 +87,7 @@ const fileSchema: JSONSchemaType<ReportedFile> = {
     base_reason: { type: "string", enum: ["same-path", "similar"] },
     target_size: { type: "integer", minimum: 0, maximum: MAX_TARGET_BYTES },
     whole_size: { type: "integer", minimum: 0, maximum: MAX_ASSET_BYTES },
-    chosen: { type: "string", enum: ["BSDIFF", "VCDIFF", "XDELTA3", "ZSTD_DICT", "WHOLE"] },
+    chosen: { type: "string", enum: ["BSDIFF", "VCDIFF", "XDELTA3", "ZSTD_DICT", "THEMIS", "WHOLE"] },
     reason: { type: "string", maxLength: MAX_NOTE },
     candidates: { type: "array", maxItems: 16, items: candidateSchema },
   },

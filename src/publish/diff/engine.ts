@@ -1,7 +1,7 @@
 /**
  * Makes patches; proving them is the worker's part.
  *
- * BSDIFF and VCDIFF come from our kernels, BSDIFF on demand from the optional addon bsdiff-node, ZSTD_DICT from
+ * THEMIS, BSDIFF and VCDIFF come from our kernels, BSDIFF on demand from the optional addon bsdiff-node, ZSTD_DICT from
  * Node's zstd. Each is told how much memory it may take, and says no before it takes more.
  */
 import { readFile, stat } from "node:fs/promises";
@@ -14,6 +14,7 @@ import type { WantedContainer } from "../../format/delta/bsdiff/write.ts";
 import { findCovers, planCovers } from "../../format/delta/covers.ts";
 import { checkLength, PatchTooLong } from "../../format/delta/patch-limit.ts";
 import type { Segments } from "../../format/delta/segments.ts";
+import { createThemis } from "../../format/delta/themis/create.ts";
 import { writeVcdiff } from "../../format/delta/vcdiff/write.ts";
 import type { Algorithm } from "../../format/manifest/delta-manifest.ts";
 import { windowBytes } from "../../kernel/kernel.ts";
@@ -50,6 +51,8 @@ async function makePatch(job: PatchJob): Promise<Uint8Array> {
       return createZstdDict(job);
     case "VCDIFF":
       return createVcdiff(job);
+    case "THEMIS":
+      return themisOf(job);
     case "XDELTA3":
       throw new ThemisError("DIFF_FAILED", "failed", "XDELTA3 is read and not written; VCDIFF is");
   }
@@ -60,6 +63,11 @@ function bsdiffOf(job: PatchJob): Uint8Array {
   return withFiles(job, (source, target) =>
     createBsdiff({ source, target, container, memoryLimit, maxBytes }),
   );
+}
+
+function themisOf(job: PatchJob): Uint8Array {
+  const { memoryLimit = Number.POSITIVE_INFINITY, maxBytes } = job;
+  return withFiles(job, (source, target) => createThemis({ source, target, memoryLimit, maxBytes }));
 }
 
 function createVcdiff(job: PatchJob): Uint8Array {

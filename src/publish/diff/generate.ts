@@ -15,7 +15,7 @@ export type GenerateRequest = {
   readonly target: string;
   /** Where the patch goes. */
   readonly patch: string;
-  /** In the order in which they are tried; default BSDIFF, VCDIFF, ZSTD_DICT. */
+  /** In the order in which they are tried; default THEMIS, BSDIFF, VCDIFF, ZSTD_DICT. */
   readonly algorithms?: readonly Algorithm[];
   /** How patches are made, and `budget`: what a device may spend to apply one. */
   readonly options?: DiffOptions;
