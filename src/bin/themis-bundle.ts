@@ -24,6 +24,7 @@ const commands = {
   assemble: async () => (await import("./bundle/assemble.ts")).assembleCommand,
   sign: async () => (await import("./bundle/sign.ts")).signCommand,
   timestamp: async () => (await import("./bundle/timestamp.ts")).timestampCommand,
+  root: async () => (await import("./bundle/root.ts")).rootCommand,
   crl: async () => (await import("./bundle/crl.ts")).crlCommand,
   verify: async () => (await import("./bundle/verify.ts")).verifyCommand,
   publish: async () => (await import("./bundle/publish.ts")).publishCommand,

@@ -51,7 +51,7 @@ export function bundleCommand({ say, signal }: Tools): Command {
         deltas: deltaChoice(options),
         ...(await loadTrustPolicy(options, options.trustAnchor)),
         inputs: [
-          ...[options.trustAnchor, options.ca, options.tokenFile],
+          ...[options.trustAnchor, options.trustRoot, options.ca, options.tokenFile],
           ...[...options.crl, ...(options.timestampAnchor ?? []), ...(options.logKey ?? [])],
         ].filter((path) => path !== undefined),
       },
