@@ -39,7 +39,7 @@ export function statusCommand({ say }: Tools): Command {
     const believed = trustRoot ? `\ntrust root ${trustRoot.version}, until ${trustRoot.expires}` : "";
     say.result(
       { schema: "themis-fetch/status/1", ...now, confirmIsOver: isOver, restorePoints: restorePoints.length },
-        text + (waits || cut) + ended + under + follows + believed + logs.join(""),
+      text + (waits || cut) + ended + under + follows + believed + logs.join(""),
     );
   });
 }
