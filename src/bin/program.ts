@@ -187,6 +187,7 @@ const ACTIONS = new Set([
   ...[
     "keygen",
     "build",
+    "assemble",
     "sign",
     "timestamp",
     "verify",
@@ -196,7 +197,6 @@ const ACTIONS = new Set([
     "append",
     "prove",
     "apply",
-    "assemble",
   ],
   ...["update", "watch", "download", "bundle", "rollback"],
 ]);

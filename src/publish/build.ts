@@ -12,10 +12,11 @@ import { sha256 } from "../base/digest.ts";
 import { encodeManifest, type Manifest } from "../format/manifest/manifest.ts";
 import type { BuildProgress, BuildRequest, Previous } from "./build-request.ts";
 import { compare, removedFiles, sameTree } from "./compare-trees.ts";
+import { cachedMakers } from "./delta-cache.ts";
 import type { DeltaOutcome } from "./delta-report.ts";
 import { createDeltas, type DeltaRequest } from "./deltas.ts";
 import { describeRelease } from "./describe-release.ts";
-import { localMakers, type Makers } from "./makers.ts";
+import type { Makers } from "./makers.ts";
 import {
   localFailure,
   refuseOutputInTree,
@@ -39,7 +40,7 @@ export type BuildResult = {
 /** @throws PublishError, PathError, DocumentError */
 export async function build(request: BuildRequest, progress: BuildProgress = () => {}): Promise<BuildResult> {
   const { tree, previous } = await indexTrees(request);
-  const makers = localMakers(request);
+  const makers = cachedMakers(request);
   try {
     return await writeBundle(request, tree, previous, makers, progress);
   } finally {

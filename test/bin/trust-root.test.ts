@@ -4,8 +4,10 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { findPlace } from "../../src/fetch/place.ts";
+import { rememberTrustRoot } from "../../src/fetch/remember-trust-root.ts";
 import { trustRootName } from "../../src/format/trust-root/trust-root.ts";
-import type { TrustRootFiles } from "../../src/trust/trust-root.ts";
+import { pinnedTrustRoot, type TrustRootFiles } from "../../src/trust/trust-root.ts";
 import { type Identity, opensslSign } from "../kit/pki.ts";
 import { hasTool } from "../kit/tools.ts";
 import { type Party, type RootWish, signedBy, TrustRoots, trustRoot } from "../kit/trust-roots.ts";
@@ -416,14 +418,14 @@ describe.skipIf(!hasTool("openssl"))("a trust root", () => {
     });
   });
 
-  describe("that a device is killed over", () => {
+  describe("over HTTP", () => {
     let server: Server;
     let served: string;
-    let asked: (name: string) => void = () => {};
+    let asked: (name: string) => unknown = () => {};
     beforeAll(async () => {
-      server = createServer((request, answer) => {
+      server = createServer(async (request, answer) => {
         const path = decodeURIComponent(new URL(request.url!, "http://x").pathname);
-        asked(path.slice(1));
+        await asked(path.slice(1));
         try {
           answer.end(readFileSync(join(served, path)));
         } catch {
@@ -434,7 +436,7 @@ describe.skipIf(!hasTool("openssl"))("a trust root", () => {
     });
     afterAll(() => server?.close());
 
-    it("leaves the old one or the new one, whole, at each step, and the next command goes on", async () => {
+    it("leaves the old one or the new one, whole, wherever the device is killed, and the next command goes on", async () => {
       const steps = [1, 2, 3, 4];
       served = pageWith(
         ...steps.map((n) => signed(n)),
@@ -459,6 +461,22 @@ describe.skipIf(!hasTool("openssl"))("a trust root", () => {
       await ok("themis-fetch", ...args);
       expect(await known(name)).toMatchObject({ version: 5 });
       expect(snapshot(world.at(name))).toEqual(snapshot(world.new));
+    });
+
+    it("that another command learns of meanwhile decides over a release that was proven already", async () => {
+      served = pageWith(signed(1));
+      const source = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      const name = device("meanwhile");
+      const next = document(2, { release: { of: [successor] }, revoked: [ci] });
+      const place = await findPlace(world.at(name));
+      asked = async (path) => {
+        if (path === "latest/manifest.json")
+          await rememberTrustRoot(place, false)(pinnedTrustRoot(next), next);
+      };
+      expect(await refusal("themis-fetch", ...update(source, name, ...fromSource()))).toBe("ANCHOR_REVOKED");
+      asked = () => {};
+      expect(await known(name)).toMatchObject({ version: 2 });
+      expect(snapshot(world.at(name))).toEqual({});
     });
   });
 });

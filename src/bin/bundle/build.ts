@@ -33,9 +33,12 @@ type Options = {
   readonly jobs: number;
   readonly dryRun: boolean;
   readonly shard?: Shard;
+  readonly cache?: string;
 } & DiffFlags;
 
 type Shard = { readonly shard: number; readonly shards: number };
+
+const PROGRAM = `themis-bundle ${version()}`;
 
 export function buildCommand({ say, signal }: Tools): Command {
   const build = command("build", "build a bundle with whole targets and proven deltas", [
@@ -74,6 +77,7 @@ export function buildCommand({ say, signal }: Tools): Command {
       "make this machine's share only, for `assemble`; no secret is needed",
       parseShard,
     )
+    .option("--cache <folder>", "take what was made before from there, proven again, and keep what is made")
     .option("--dry-run", "say what would be done and write nothing", false)
     .action(async (tree: string, options: Options) => {
       const request = { ...toRequest(tree, options), signal };
@@ -107,8 +111,7 @@ export function tellBuilt(result: BuildResult, tookMs: number, say: Reporter): v
 
 async function makeShard(request: BuildRequest & Shard, say: Reporter): Promise<void> {
   const { buildShard } = await import("../../publish/shard/build-shard.ts");
-  const program = `themis-bundle ${version()}`;
-  const made = await buildShard({ ...request, program }, buildProgress(say));
+  const made = await buildShard({ ...request, program: PROGRAM }, buildProgress(say));
   const what = `${made.targets} targets and ${made.deltas} comparisons, ${size(made.bytes)}`;
   say.result(
     { schema: "themis-bundle/build-shard/1", ...made },
@@ -131,6 +134,7 @@ function toRequest(root: string, options: Options): BuildRequest {
     root,
     out: options.out,
     jobs: options.jobs,
+    cache: options.cache === undefined ? undefined : { folder: options.cache, program: PROGRAM },
     algorithms,
     diff: parseDiffOptions(options),
     from: options.from.map(parseFrom),
