@@ -185,7 +185,7 @@ function refuseSecrets(argv: readonly string[]): void {
 /** Commands that are asked for what they do; the others for what they say. */
 const ACTIONS = new Set([
   ...["keygen", "build", "sign", "verify", "publish", "prune", "create", "append", "prove", "apply"],
-  ...["update", "watch", "download", "bundle", "rollback"],
+  ...["update", "watch", "download", "bundle", "rollback", "self-update"],
 ]);
 
 function usageStatus(error: CommanderError, say: Reporter, shown: string): number {

@@ -5,7 +5,7 @@ import type { Crl } from "../format/cms/crl.ts";
 import { readCrls } from "../trust/crl-file.ts";
 import { MAX_THRESHOLD } from "../trust/threshold.ts";
 import type { TrustPolicy } from "../trust/trust-policy.ts";
-import { compiledIn, refuseAnotherAnchor } from "./client/compiled-in.ts";
+import { compiledIn, refuseAnotherAnchor, thresholdOf } from "./client/compiled-in.ts";
 import { repeated, wholeNumber } from "./program.ts";
 import { readInput } from "./read-input.ts";
 import { loadTrustAnchors } from "./trust-anchors.ts";
@@ -36,7 +36,7 @@ export function withCrlOptions(made: Command): Command {
 
 /**
  * @param anchors the file that is pinned; a client with an anchor of its own takes none
- * @throws ThemisError ANCHOR_COMPILED_IN, USAGE, FILE_UNREADABLE, InputError; TrustError ANCHOR_MALFORMED, CRL_MALFORMED
+ * @throws ThemisError ANCHOR_COMPILED_IN, SETTING_COMPILED_IN, USAGE, FILE_UNREADABLE, InputError; TrustError ANCHOR_MALFORMED, CRL_MALFORMED
  */
 export async function loadTrustPolicy(
   options: TrustOptions,
@@ -46,7 +46,8 @@ export async function loadTrustPolicy(
   const own = compiledIn();
   if (own) {
     refuseAnotherAnchor(anchors, own);
-    return { anchors: own.trustAnchors, product: own.product, threshold, ...(await loadCrls(options)) };
+    const known = { anchors: own.trustAnchors, product: own.product, threshold: thresholdOf(threshold, own) };
+    return { ...known, ...(await loadCrls(options)) };
   }
   if (anchors === undefined)
     throw new ThemisError("USAGE", "usage", "--trust-anchor is needed: only a pinned certificate can vouch");
