@@ -184,7 +184,20 @@ function refuseSecrets(argv: readonly string[]): void {
 
 /** Commands that are asked for what they do; the others for what they say. */
 const ACTIONS = new Set([
-  ...["keygen", "build", "sign", "verify", "publish", "prune", "create", "append", "prove", "apply"],
+  ...[
+    "keygen",
+    "build",
+    "assemble",
+    "sign",
+    "timestamp",
+    "verify",
+    "publish",
+    "prune",
+    "create",
+    "append",
+    "prove",
+    "apply",
+  ],
   ...["update", "watch", "download", "bundle", "rollback", "self-update"],
 ]);
 
@@ -220,6 +233,6 @@ export function wholeNumber(option: string, least: number, most: number): (text:
   };
 }
 
-export function repeated(value: string, before: readonly string[]): readonly string[] {
+export function repeated(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, value];
 }

@@ -3,13 +3,15 @@
  */
 
 import { ReleaseError } from "../trust/release-error.ts";
-import { policyOf } from "../trust/trust-policy.ts";
+import { policyOf, type TrustPolicy } from "../trust/trust-policy.ts";
 import type { Recipient } from "../trust/verify-release.ts";
 import { type Discovered, type DiscoverRequest, discover } from "./discover.ts";
 import { type Followed, type FollowRequest, followChannel } from "./follow-channel.ts";
 
 export type OfferedRequest = Omit<DiscoverRequest, "named" | "recipient" | "leastSequence" | "channel"> &
   Pick<FollowRequest, "channel" | "device" | "allowDowngrade" | "hasOneRelease"> & {
+    /** What is demanded of the document of a channel; default: as of a release. */
+    readonly channelTrust?: TrustPolicy | undefined;
     /** What is installed is what is wanted, whatever is offered. */
     readonly isRepair: boolean;
   };
@@ -21,14 +23,14 @@ export type Offered =
 
 /** @throws what followChannel and discover throw; ReleaseError PLATFORM_MISMATCH, RELEASE_RECALLED, STEPPING_STONE */
 export async function discoverOffered(request: OfferedRequest): Promise<Offered> {
-  const { device, allowDowngrade, hasOneRelease: _, isRepair, ...rest } = request;
+  const { device, allowDowngrade, hasOneRelease: _, channelTrust = request, isRepair, ...rest } = request;
   const recipient: Recipient = device;
   // What is installed may have come from another channel, by a promotion.
   if (isRepair) {
     const release = await discover({ ...rest, channel: undefined, recipient });
     return { kind: "release", release, followed: undefined };
   }
-  const followed = await followChannel({ ...policyOf(request), ...request });
+  const followed = await followChannel({ ...request, ...policyOf(channelTrust) });
   const leastSequence = followed?.decision.leastSequence ?? (allowDowngrade ? 0 : undefined);
   if (!followed)
     return { kind: "release", release: await discover({ ...rest, leastSequence, recipient }), followed };

@@ -21,6 +21,8 @@ export type CertificatePathRequest = {
   readonly intermediates: readonly Certificate[];
   readonly anchors: readonly TrustAnchor[];
   readonly now: Date;
+  /** The moments at which every certificate must be valid: now unless given. Lists are judged as of now in any case. */
+  readonly validAt?: readonly Date[] | undefined;
   /** From wherever they came; none of them is trusted. */
   readonly crls?: readonly Crl[] | undefined;
   /** Refuse what no fresh list vouches for. Without it a list can only revoke. */
@@ -44,9 +46,10 @@ export type VerifiedPath = CertificatePath & {
 /** @throws TrustError CHAIN_*, SIGNER_EXPIRED, SIGNER_NOT_YET_VALID, SIGNER_PURPOSE, SIGNATURE_ALGORITHM, ANCHOR_REVOKED, CERTIFICATE_REVOKED, CRL_* but CRL_MALFORMED */
 export function verifyCertificatePath(request: CertificatePathRequest): VerifiedPath {
   const { signer, intermediates, anchors, now, checks = new SignatureChecks() } = request;
-  if (Number.isNaN(now.getTime())) throw new TypeError("now is not a time");
+  const [first = now, ...others] = request.validAt ?? [now];
+  if ([now, first, ...others].some((time) => Number.isNaN(time.getTime())))
+    throw new TypeError("now is not a time");
   const rules = {
-    now,
     purpose: request.purpose ?? "codesigning",
     policies: request.policies ?? noPolicyInputs,
   };
@@ -57,7 +60,8 @@ export function verifyCertificatePath(request: CertificatePathRequest): Verified
   for (const path of findPaths({ ...search, onUnusable: (error) => refusals.push(error) })) {
     const stands = attempt(() => {
       refuseRevokedKeys(path, request);
-      const policies = validatePath(path, rules);
+      const policies = validatePath(path, { ...rules, now: first });
+      for (const time of others) validatePath(path, { ...rules, now: time });
       checkUsage(signer, request);
       return { ...path, policies, notRevoked: isNotRevoked(path, [], request, checks) };
     }, refusals);

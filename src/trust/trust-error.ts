@@ -32,6 +32,10 @@ export type TrustErrorCode =
   | "CHAIN_POLICY"
   /** Finding a chain, or proving lists, took more signature checks than anything honest takes. */
   | "CHAIN_TOO_COMPLEX"
+  /** Certificates have expired, and the time-stamp that should speak for them is none within the profile. */
+  | "TIMESTAMP_MALFORMED"
+  /** The same, and the time-stamp is one of another signature, or by nobody whom a pinned anchor lets stamp. */
+  | "TIMESTAMP_INVALID"
   /** It took more time or memory than anything honest takes, and was ended unanswered. */
   | "VERIFICATION_ABANDONED"
   /** A proven list of its issuer names the certificate. */
@@ -69,7 +73,7 @@ export class TrustError extends ThemisError<TrustErrorCode> {
 
 /** Runs a reader and turns what it refuses into a reason not to believe. Bugs pass through. */
 export function refuseMalformed<T>(
-  code: "SIGNATURE_MALFORMED" | "ANCHOR_MALFORMED" | "CRL_MALFORMED",
+  code: "SIGNATURE_MALFORMED" | "ANCHOR_MALFORMED" | "CRL_MALFORMED" | "TIMESTAMP_MALFORMED",
   read: () => T,
 ): T {
   try {

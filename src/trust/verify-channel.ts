@@ -10,9 +10,11 @@ import { type Channel, decodeChannel, MAX_CHANNEL_BYTES } from "../format/channe
 import { DocumentError } from "../format/manifest/document.ts";
 import { ReleaseError } from "./release-error.ts";
 import { policyOf, type TrustPolicy } from "./trust-policy.ts";
+import { checkAgainstTrustRoot } from "./trust-root.ts";
 import { markVerified, type Verified } from "./verified.ts";
 import type { ChannelMemory, TrustedState } from "./verify-release.ts";
-import { type SignatureReport, verifySignature } from "./verify-signature.ts";
+import type { SignatureReport } from "./verify-signature.ts";
+import { verifyInThread } from "./verify-thread.ts";
 
 export type ChannelRequest = TrustPolicy & {
   readonly documentBytes: Uint8Array;
@@ -38,16 +40,19 @@ export const MAX_CHANNEL_STEP = 2 ** 20;
 
 /** @throws TrustError, JsonError, DocumentError, ReleaseError PRODUCT_MISMATCH, CHANNEL_*, FAST_FORWARD */
 export async function verifyChannel(request: ChannelRequest): Promise<VerifiedChannel> {
-  const { documentBytes: content, signatureBytes: signature, now } = request;
+  const { documentBytes, signatureBytes: signature, now } = request;
   // Far below what a signed document may have: the profile's bound is the manifest's.
-  if (content.length > MAX_CHANNEL_BYTES) {
+  if (documentBytes.length > MAX_CHANNEL_BYTES) {
     throw new DocumentError(
       "DOCUMENT_TOO_LARGE",
-      `the channel document has ${content.length} bytes, more than the ${MAX_CHANNEL_BYTES} allowed`,
+      `the channel document has ${documentBytes.length} bytes, more than the ${MAX_CHANNEL_BYTES} allowed`,
     );
   }
-  const report = verifySignature({ ...policyOf(request), content, signature, now });
+  // A copy: what is parsed must be what was proven, whatever becomes of the caller's bytes meanwhile.
+  const content = Uint8Array.from(documentBytes);
+  const report = await verifyInThread({ ...policyOf(request), content, signature, now });
   const document = decodeChannel(content);
+  checkAgainstTrustRoot(document, request);
   const digest = sha256(content);
   checkChannelFreshness({ document, sha256: digest }, request);
   return { document: markVerified(document), sha256: digest, report };

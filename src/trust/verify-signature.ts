@@ -6,17 +6,16 @@
  * Every signer in the message must verify, not just one: a message with a bad signer was put together by
  * someone who is not the publisher. How many different signers are enough is the caller's policy (threshold.ts).
  */
-import { createHash } from "node:crypto";
 import { sha256 } from "../base/digest.ts";
 import { algorithmName } from "../format/cms/algorithm.ts";
 import type { Certificate } from "../format/cms/certificate.ts";
-import { equalBytes } from "../format/cms/der.ts";
 import { decodeSignedData, type SignedData, type SignerInfo } from "../format/cms/signed-data.ts";
-import { verifyCertificatePath } from "./certification-path.ts";
+import { type VerifiedPath, verifyCertificatePath } from "./certification-path.ts";
 import { noPolicyInputs, type PolicyInputs } from "./policy-graph.ts";
-import { isSignatureBy } from "./signature.ts";
 import { SignatureChecks } from "./signature-checks.ts";
+import { signerOf } from "./signer-certificate.ts";
 import { type CountedSigner, checkThreshold } from "./threshold.ts";
+import { type FoundTimeStamp, findTimeStamp, type TimeStampReport } from "./time-stamp.ts";
 import { refuseMalformed, TrustError } from "./trust-error.ts";
 import type { TrustPolicy } from "./trust-policy.ts";
 
@@ -46,6 +45,8 @@ export type SignerReport = {
   readonly notRevoked: boolean;
   /** The signer's own claim, for display only. */
   readonly signingTime: Date | undefined;
+  /** By whom and when the signature was seen; undefined when no authority that is pinned for it says so. */
+  readonly timestamp: TimeStampReport | undefined;
 };
 
 export type SignatureRequest = TrustPolicy & {
@@ -53,6 +54,8 @@ export type SignatureRequest = TrustPolicy & {
   readonly signature: Uint8Array;
   readonly now: Date;
 };
+
+type CheckedRequest = SignatureRequest & { readonly checks: SignatureChecks };
 
 /** @throws TrustError, with any code but ANCHOR_MALFORMED and CRL_MALFORMED */
 export function verifySignature(request: SignatureRequest): SignatureReport {
@@ -141,34 +144,13 @@ export function checkSignedContent({
 function verifySigner(
   signer: SignerInfo,
   signed: SignedData,
-  request: SignatureRequest & { readonly checks: SignatureChecks },
+  request: CheckedRequest,
 ): CountedSigner & { readonly report: SignerReport } {
-  const {
-    content,
-    anchors,
-    now,
-    crls = [],
-    requireCrl,
-    checks,
-    signerUsage,
-    signerPolicy,
-    revoked,
-  } = request;
   if (request.trustRoot !== undefined)
     throw new TypeError("the trust root says what to demand, and was not asked");
-  const certificate = signerOf(signer, signed, content);
-  const { anchor, notRevoked } = verifyCertificatePath({
-    signer: certificate,
-    intermediates: signed.certificates,
-    anchors,
-    now,
-    crls: [...crls, ...signed.crls],
-    requireCrl,
-    checks,
-    signerUsage,
-    revoked,
-    policies: signerPolicy ? { ...noPolicyInputs, ...onlyPolicy(signerPolicy) } : undefined,
-  });
+  const certificate = signerOf(signer, signed, request.content);
+  const stamp = findTimeStamp(signer, signed, request);
+  const { anchor, notRevoked } = findPath(certificate, signed, stamp, request);
   const report = {
     subject: certificate.subject.text,
     issuer: certificate.issuer.text,
@@ -181,62 +163,39 @@ function verifySigner(
     anchor: anchor.subject,
     notRevoked,
     signingTime: signer.signingTime,
+    timestamp: stamp?.kind === "proven" ? stamp.report : undefined,
   };
   return { certificate, anchor, report };
 }
 
-/** The certificate whose key signed this content. */
-function signerOf(signer: SignerInfo, { certificates }: SignedData, content: Uint8Array): Certificate {
-  const certificate = findSigner(signer, certificates);
-  // RFC 5652, 5.6: the signature is over the attributes, the attributes hold the digest of the content.
-  if (!isSignatureBy(certificate.spki, signer.signatureAlgorithm, signer.signedBytes, signer.signature)) {
-    throw new TrustError(
-      "SIGNATURE_INVALID",
-      `the signature by ${certificate.subject.text} is not one of its key`,
-      { facts: { subject: certificate.subject.text } },
-    );
+/**
+ * As of now, or else as of the time when an authority saw the signature: what was signed while a certificate was valid does
+ * not become worse when that is over. Lists are judged as of now in both cases: who is revoked, for whatever date, is refused,
+ * because a key that was stolen may have been used before anybody noticed.
+ */
+function findPath(
+  signer: Certificate,
+  { certificates, crls }: SignedData,
+  stamp: FoundTimeStamp | undefined,
+  request: CheckedRequest,
+): VerifiedPath {
+  const { anchors, now, requireCrl, checks, signerUsage, signerPolicy, revoked } = request;
+  const path = {
+    ...{ signer, intermediates: certificates, anchors, now, requireCrl, checks, signerUsage, revoked },
+    crls: [...(request.crls ?? []), ...crls],
+    policies: signerPolicy ? { ...noPolicyInputs, ...onlyPolicy(signerPolicy) } : undefined,
+  };
+  try {
+    return verifyCertificatePath(path);
+  } catch (error) {
+    if (!(error instanceof TrustError) || error.code === "CHAIN_TOO_COMPLEX" || stamp === undefined)
+      throw error;
+    if (stamp.kind === "proven") return verifyCertificatePath({ ...path, validAt: [stamp.seenBy] });
+    if (error.code !== "SIGNER_EXPIRED" && error.code !== "CHAIN_EXPIRED") throw error;
+    const { code, message, facts, hint } = stamp.refusal;
+    const details = { facts, cause: error, ...(hint !== undefined && { hint }) };
+    throw new TrustError(code, `${error.message}, and ${message}`, details);
   }
-  const digest = createHash(signer.digestAlgorithm).update(content).digest();
-  if (!equalBytes(digest, signer.messageDigest)) {
-    throw new TrustError("DIGEST_MISMATCH", "the signature belongs to another document", {
-      facts: {
-        expected: Buffer.from(signer.messageDigest).toString("hex"),
-        found: digest.toString("hex"),
-      },
-    });
-  }
-  return certificate;
-}
-
-/** RFC 5652, 5.3: by issuer and serial or by key identifier; two that fit would leave open who signed. */
-function findSigner(signer: SignerInfo, certificates: readonly Certificate[]): Certificate {
-  const { id } = signer;
-  const found = certificates.filter((certificate) =>
-    id.kind === "issuer-and-serial"
-      ? id.serial === certificate.serial && equalBytes(id.issuer, certificate.issuer.der)
-      : certificate.subjectKeyIdentifier !== undefined &&
-        equalBytes(id.keyIdentifier, certificate.subjectKeyIdentifier),
-  );
-  const [certificate] = found;
-  if (certificate === undefined || found.length > 1) {
-    throw new TrustError(
-      "SIGNER_NOT_FOUND",
-      `exactly one certificate in the signature should be the signer's, but ${found.length} are`,
-      { hint: "the signature must carry the signer's certificate" },
-    );
-  }
-  // RFC 5035, 5: otherwise another certificate of the same key could be put in the signer's place.
-  const [named] = signer.signingCertificates;
-  if (named !== undefined) {
-    const digest = createHash(named.hash).update(certificate.der).digest();
-    if (!equalBytes(digest, named.digest)) {
-      throw new TrustError(
-        "SIGNER_NOT_FOUND",
-        "signingCertificateV2 names another certificate than the signer's",
-      );
-    }
-  }
-  return certificate;
 }
 
 function refuseLarge(

@@ -31,7 +31,7 @@ export function refuseAnotherAnchor(given: string | undefined, { product }: Comp
     `this client of ${product} has its trust anchor compiled in, and believes no other one`,
     {
       facts: { product },
-      hint: "leave out --trust-anchor, THEMIS_CHECKER_TRUST_ANCHOR and checker.trustAnchor; another anchor takes another client, made by themis-bundle client",
+      hint: "leave out --trust-anchor, --timestamp-anchor, THEMIS_CHECKER_TRUST_ANCHOR and checker.trustAnchor; another anchor takes another client, made by themis-bundle client",
     },
   );
 }

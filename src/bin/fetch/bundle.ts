@@ -50,9 +50,10 @@ export function bundleCommand({ say, signal }: Tools): Command {
         ...(await transferOf({ ...options, source })),
         deltas: deltaChoice(options),
         ...(await loadTrustPolicy(options, options.trustAnchor)),
-        inputs: [options.trustAnchor, options.ca, options.tokenFile, ...options.crl].filter(
-          (path) => path !== undefined,
-        ),
+        inputs: [
+          ...[options.trustAnchor, options.trustRoot, options.ca, options.tokenFile],
+          ...[...options.crl, ...(options.timestampAnchor ?? []), ...(options.logKey ?? [])],
+        ].filter((path) => path !== undefined),
       },
       {
         now: () => new Date(),

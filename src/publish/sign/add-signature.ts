@@ -9,10 +9,10 @@
  */
 import type { Certificate } from "../../format/cms/certificate.ts";
 import { type DerElement, readDer, tags } from "../../format/cms/der.ts";
+import { encodeDer, encodeSetOf } from "../../format/cms/encode-der.ts";
 import { decodeSignedData } from "../../format/cms/signed-data.ts";
 import { isOneSigner, MAX_THRESHOLD } from "../../trust/threshold.ts";
 import { checkSignedContent, MAX_SIGNATURE_BYTES } from "../../trust/verify-signature.ts";
-import { encodeElement, encodeSetOf } from "./join-der.ts";
 import { SignError } from "./sign-error.ts";
 
 const CERTIFICATES = 0xa0;
@@ -60,12 +60,12 @@ export function addSignature(addition: Addition): Uint8Array {
   refuseSigner(own, addition);
   const [old, fresh] = [partsOf(before), partsOf(added)];
   const certificates = [...old.certificates, ...fresh.certificates];
-  const signature = encodeElement(
+  const signature = encodeDer(
     tags.sequence,
     old.contentType,
-    encodeElement(
+    encodeDer(
       0xa0,
-      encodeElement(
+      encodeDer(
         tags.sequence,
         // 5.1: 3 where a signer of before is named by its key, and ours never is.
         old.version,

@@ -8,9 +8,9 @@
  */
 import type { Crl } from "../../format/cms/crl.ts";
 import { readDer, tags } from "../../format/cms/der.ts";
+import { encodeDer, encodeSetOf } from "../../format/cms/encode-der.ts";
 import { decodeSignedData, type SignedData } from "../../format/cms/signed-data.ts";
 import { MAX_SIGNATURE_BYTES } from "../../trust/verify-signature.ts";
-import { encodeElement, encodeSetOf } from "./join-der.ts";
 import { SignError } from "./sign-error.ts";
 
 const CRLS = 0xa1;
@@ -37,8 +37,8 @@ export function attachCrls(signature: Uint8Array, crls: readonly Crl[]): Attache
     CRLS,
     all.map(({ der }) => der),
   );
-  const signedData = encodeElement(tags.sequence, ...parts, lists, signers);
-  const result = encodeElement(tags.sequence, type!.bytes, encodeElement(0xa0, signedData));
+  const signedData = encodeDer(tags.sequence, ...parts, lists, signers);
+  const result = encodeDer(tags.sequence, type!.bytes, encodeDer(0xa0, signedData));
   if (result.length > MAX_SIGNATURE_BYTES) {
     throw new SignError(
       "SIGNATURE_FULL",

@@ -32,6 +32,7 @@ const kinds = {
   SIGNATURE_FULL: "usage",
   ALREADY_SIGNED: "usage",
   CRL_UNRELATED: "usage",
+  TIMESTAMP_NOT_GIVEN: "failed",
   ADDON_MISSING: "usage",
   SIGNER_OUTLIVES_ROOT: "usage",
   FILE_EXISTS: "usage",

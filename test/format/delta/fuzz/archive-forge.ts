@@ -7,8 +7,8 @@ import { createBsdiff } from "../../../../src/format/delta/bsdiff/create.ts";
 import type { Algorithm } from "../../../../src/format/manifest/delta-manifest.ts";
 import { noise } from "../../../kit/world.ts";
 import { pick, type Roll } from "./dice.ts";
+import type { HostileFormat, Seed } from "./hostile-format.ts";
 import { edgeNumber, mutateBytes } from "./mutate.ts";
-import type { HostileFormat, Seed } from "./survive.ts";
 
 type Parts = { recipe: Recipe; algorithm: Algorithm; inner: Uint8Array };
 type ArchiveSeed = Seed & { readonly parts: Parts };
