@@ -15,7 +15,7 @@ import { readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { constants, zstdCompressSync } from "node:zlib";
 import { build, type Plugin, transform } from "esbuild";
-import { SLOTS } from "../src/publish/client/template.ts";
+import { SLOTS, STARTS } from "../src/publish/client/template.ts";
 
 const COMMON = { platform: "node", target: "node24", charset: "ascii", legalComments: "none" } as const;
 /** Failures say their class; a name of one letter says nothing. */
@@ -48,7 +48,7 @@ export async function clientTemplate(root: string, version: string, plugins: Plu
     `const sizes = ${JSON.stringify(parts.map(({ name, text }) => [name, text.length]))};`,
     `const packed = "${packed.toString("base64")}";`,
     LOADER,
-    "})({main: import.meta.main, file: import.meta.filename});\n",
+    `})${STARTS.module}\n`,
   ].join("\n");
 }
 
@@ -59,7 +59,7 @@ async function programParts(
   plugins: Plugin[],
 ): Promise<{ readonly name: string; readonly text: string }[]> {
   const kernels = Object.fromEntries(
-    ["kernel", "device-kernel", "deflate-kernel"].map((name) => [
+    ["kernel", "device-kernel", "deflate-kernel", "themis-kernel"].map((name) => [
       name,
       readFileSync(join(root, "dist", `${name}.wasm`)).toString("base64"),
     ]),

@@ -187,6 +187,7 @@ const ACTIONS = new Set([
   ...[
     "keygen",
     "build",
+    "assemble",
     "sign",
     "timestamp",
     "verify",
@@ -196,9 +197,8 @@ const ACTIONS = new Set([
     "append",
     "prove",
     "apply",
-    "assemble",
   ],
-  ...["update", "watch", "download", "bundle", "rollback"],
+  ...["update", "watch", "download", "bundle", "rollback", "self-update"],
 ]);
 
 function usageStatus(error: CommanderError, say: Reporter, shown: string): number {

@@ -12,10 +12,11 @@ import { sha256 } from "../base/digest.ts";
 import { encodeManifest, type Manifest } from "../format/manifest/manifest.ts";
 import type { BuildProgress, BuildRequest, Previous } from "./build-request.ts";
 import { compare, removedFiles, sameTree } from "./compare-trees.ts";
+import { cachedMakers } from "./delta-cache.ts";
 import type { DeltaOutcome } from "./delta-report.ts";
 import { createDeltas, type DeltaRequest } from "./deltas.ts";
 import { describeRelease } from "./describe-release.ts";
-import { localMakers, type Makers } from "./makers.ts";
+import type { Makers } from "./makers.ts";
 import {
   localFailure,
   refuseOutputInTree,
@@ -25,6 +26,7 @@ import {
 } from "./output-folder.ts";
 import { PublishError } from "./publish-error.ts";
 import { checkRelease } from "./release.ts";
+import { copyTargets } from "./target-assets.ts";
 import { packTargets } from "./targets.ts";
 import { indexTree, type Tree } from "./tree.ts";
 
@@ -39,7 +41,7 @@ export type BuildResult = {
 /** @throws PublishError, PathError, DocumentError */
 export async function build(request: BuildRequest, progress: BuildProgress = () => {}): Promise<BuildResult> {
   const { tree, previous } = await indexTrees(request);
-  const makers = localMakers(request);
+  const makers = cachedMakers(request);
   try {
     return await writeBundle(request, tree, previous, makers, progress);
   } finally {
@@ -48,7 +50,7 @@ export async function build(request: BuildRequest, progress: BuildProgress = () 
 }
 
 /** What of a request a bundle's bytes depend on, besides the trees and what is made of them. */
-export type BundleRequest = DeltaRequest & Pick<BuildRequest, "out" | "release" | "signal">;
+export type BundleRequest = DeltaRequest & Pick<BuildRequest, "out" | "release" | "signal" | "layout">;
 
 /** The bundle of trees that are indexed, from wherever its bytes come. @throws PublishError, DocumentError */
 export async function writeBundle(
@@ -60,7 +62,10 @@ export async function writeBundle(
 ): Promise<BuildResult> {
   const growing = await startFolder(request.out);
   try {
-    const targets = await packTargets(request, tree, makers, growing, progress);
+    const targets =
+      request.layout === "assets"
+        ? await copyTargets(request, tree, growing, progress)
+        : await packTargets(request, tree, makers, growing, progress);
     const deltas = await createDeltas(request, previous, tree, targets, growing, makers, progress);
     const manifest = describeRelease(request, tree, targets, deltas);
     const bytes = encodeManifest(manifest);

@@ -7,8 +7,9 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { constants, zstdCompress } from "node:zlib";
+import { constants, zstdCompress, zstdDecompress } from "node:zlib";
 import { sha256 } from "../base/digest.ts";
+import { systemCode } from "../base/error.ts";
 import type { BuildRequest, Previous } from "./build-request.ts";
 import type { DiffResult } from "./diff/diff-file.ts";
 import { DiffPool } from "./diff/diff-pool.ts";
@@ -37,7 +38,7 @@ export type Makers = {
  */
 const SMALL_TARGET_BYTES = 64 * 2 ** 20;
 
-type Making = Pick<BuildRequest, "algorithms" | "diff" | "jobs" | "signal">;
+export type Making = Pick<BuildRequest, "algorithms" | "diff" | "jobs" | "signal">;
 
 /** On this machine. @param isWanted which targets are made here */
 export function localMakers(request: Making, isWanted?: (target: TreeEntry) => boolean): Makers {
@@ -82,4 +83,19 @@ async function compressTarget(tree: Tree, entry: TreeEntry): Promise<CompressedT
   });
   const pays = frame.length < bytes.length;
   return { bytes: pays ? frame : bytes, encoding: pays ? "zstd" : "identity" };
+}
+
+/** Whether bytes from elsewhere become exactly this file. Never more is unpacked than it has. */
+export async function isCompressed(
+  bytes: Uint8Array,
+  encoding: "identity" | "zstd",
+  { sha256: wanted, sizeBytes }: TreeEntry,
+): Promise<boolean> {
+  if (encoding === "identity") return sha256(bytes) === wanted;
+  try {
+    return sha256(await promisify(zstdDecompress)(bytes, { maxOutputLength: sizeBytes })) === wanted;
+  } catch (error) {
+    if (systemCode(error) !== undefined) return false;
+    throw error;
+  }
 }

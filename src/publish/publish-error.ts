@@ -15,6 +15,7 @@ const kinds = {
   OUTPUT_FAILED: ["failed", "local"],
   BUNDLE_MISSING: ["usage", "general"],
   BUNDLE_INCOMPLETE: ["refused", "general"],
+  STATS_INVALID: ["usage", "general"],
   PART_INVALID: ["refused", "general"],
   PARTS_CONFLICT: ["refused", "general"],
   PARTS_MISSING: ["refused", "general"],
@@ -24,6 +25,7 @@ const kinds = {
   CHANNEL_REFUSED: ["refused", "general"],
   CLIENT_INVALID: ["usage", "general"],
   CLIENT_TEMPLATE: ["failed", "local"],
+  NODE_UNSUITABLE: ["usage", "general"],
   CLIENT_TOO_LARGE: ["refused", "general"],
 } as const;
 

@@ -187,6 +187,24 @@ describe("a publisher", () => {
     expect(await ok("themis-bundle", ...publish())).toMatchObject({ changed: false });
   });
 
+  it("proves a document where no page is at hand, and is told the way to GitHub", async () => {
+    const show = ["channel", "show", world.file, "--trust-anchor", world.anchor];
+    expect(await world.refused("themis-bundle", ...show)).toBe("CHANNEL_REFUSED");
+    await ok("themis-bundle", "channel", "sign", world.file, ...keys());
+    expect(await ok("themis-bundle", ...show)).toMatchObject({ isSigned: true, isProven: true });
+    writeFileSync(world.file, readFileSync(world.file).toString().replace('"hold":""', '"hold":"x"'));
+    expect(await world.refused("themis-bundle", ...show)).toBe("DIGEST_MISMATCH");
+    const { status, stderr } = await run(
+      "themis-bundle",
+      "channel",
+      "publish",
+      world.file,
+      "--to",
+      "github:a/b",
+    );
+    expect([status, stderr.includes("gh release upload")]).toEqual([2, true]);
+  });
+
   it("whose key fails changes nothing", async () => {
     const before = readFileSync(world.file);
     const wrong = ["--key", world.at("pki/root-key.pem"), "--certificates", world.at("pki/signer.pem")];

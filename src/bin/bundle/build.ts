@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { ThemisError } from "../../base/error.ts";
 import { type BuildResult, build as buildBundle, planBuild } from "../../publish/build.ts";
 import type { BuildProgress, BuildRequest } from "../../publish/build-request.ts";
@@ -33,9 +33,13 @@ type Options = {
   readonly jobs: number;
   readonly dryRun: boolean;
   readonly shard?: Shard;
+  readonly cache?: string;
+  readonly layout: "packs" | "assets";
 } & DiffFlags;
 
 type Shard = { readonly shard: number; readonly shards: number };
+
+const PROGRAM = `themis-bundle ${version()}`;
 
 export function buildCommand({ say, signal }: Tools): Command {
   const build = command("build", "build a bundle with whole targets and proven deltas", [
@@ -69,11 +73,20 @@ export function buildCommand({ say, signal }: Tools): Command {
     .option("--min-upgrade-from <version>", "the oldest version that may update directly", "")
     .option("--algorithm <name>", "auto, bsdiff, vcdiff or zstd-dict", "auto")
     .option("--jobs <n>", "files worked on at once", wholeNumber("--jobs", 1, 256), availableParallelism())
+    .addOption(
+      new Option(
+        "--layout <name>",
+        "whole targets in packs, or each an asset of its own, uncompressed, with download_url",
+      )
+        .choices(["packs", "assets"])
+        .default("packs"),
+    )
     .option(
       "--shard <i/n>",
       "make this machine's share only, for `assemble`; no secret is needed",
       parseShard,
     )
+    .option("--cache <folder>", "take what was made before from there, proven again, and keep what is made")
     .option("--dry-run", "say what would be done and write nothing", false)
     .action(async (tree: string, options: Options) => {
       const request = { ...toRequest(tree, options), signal };
@@ -83,6 +96,7 @@ export function buildCommand({ say, signal }: Tools): Command {
         return;
       }
       if (options.shard) {
+        refuseSharedLayout(options);
         await makeShard({ ...request, ...options.shard }, say);
         return;
       }
@@ -107,13 +121,20 @@ export function tellBuilt(result: BuildResult, tookMs: number, say: Reporter): v
 
 async function makeShard(request: BuildRequest & Shard, say: Reporter): Promise<void> {
   const { buildShard } = await import("../../publish/shard/build-shard.ts");
-  const program = `themis-bundle ${version()}`;
-  const made = await buildShard({ ...request, program }, buildProgress(say));
+  const made = await buildShard({ ...request, program: PROGRAM }, buildProgress(say));
   const what = `${made.targets} targets and ${made.deltas} comparisons, ${size(made.bytes)}`;
   say.result(
     { schema: "themis-bundle/build-shard/1", ...made },
     `shard ${made.shard} of ${made.shards} is in ${made.out}: ${what}; put all together: themis-bundle assemble`,
   );
+}
+
+/** Uncompressed files are copied, and there is nothing to share out. @throws ThemisError USAGE */
+function refuseSharedLayout({ layout }: Options): void {
+  if (layout === "packs") return;
+  throw new ThemisError("USAGE", "usage", "--shard makes parts of packs, and --layout assets has none", {
+    hint: "leave one of them out",
+  });
 }
 
 /** @throws ThemisError USAGE */
@@ -131,6 +152,8 @@ function toRequest(root: string, options: Options): BuildRequest {
     root,
     out: options.out,
     jobs: options.jobs,
+    layout: options.layout,
+    cache: options.cache === undefined ? undefined : { folder: options.cache, program: PROGRAM },
     algorithms,
     diff: parseDiffOptions(options),
     from: options.from.map(parseFrom),

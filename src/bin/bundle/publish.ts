@@ -38,7 +38,7 @@ export function publishCommand(tools: Tools): Command {
       (await proveBundle(await openBundle(folder), { policy, now: new Date(), signal })).bundle;
     if (/^github:/i.test(to)) {
       const { publishGitHub } = await import("./publish-github.ts");
-      await publishGitHub(prove, options, tools);
+      await publishGitHub(prove, policy, options, tools);
       return;
     }
     refuseGitHubOptions(options);

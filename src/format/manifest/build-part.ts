@@ -54,19 +54,26 @@ export type PartCandidate = {
   readonly note: string;
 };
 
-export type PartDelta = {
-  readonly from_version: string;
-  readonly path: string;
-  readonly base_path: string;
-  readonly base_reason: "same-path" | "similar";
+/** What came of comparing two files. */
+export type PartResult = {
   readonly winner: Algorithm | "WHOLE";
-  /** "" and 0 without a winner. */
+  /** SHA-256 of the patch; this is "" and the next three 0 without a winner. */
   readonly blob: string;
   readonly patch_size: number;
   readonly apply_memory: number;
   readonly apply_time_ms: number;
   readonly candidates: readonly PartCandidate[];
 };
+
+export type PartDelta = PartResult & {
+  readonly from_version: string;
+  readonly path: string;
+  readonly base_path: string;
+  readonly base_reason: "same-path" | "similar";
+};
+
+/** What a cache keeps of a comparison; the patch stands beside it (publish/delta-cache.ts). */
+export type CachedResult = PartResult & { readonly schema_version: number };
 
 export type BuildPart = {
   readonly schema_version: number;
@@ -79,7 +86,7 @@ export type BuildPart = {
 
 const DIGEST = "^[0-9a-f]{64}$";
 const MAX_FILES = 100_000;
-const ALGORITHMS = ["BSDIFF", "VCDIFF", "XDELTA3", "ZSTD_DICT"] as const;
+const ALGORITHMS = ["BSDIFF", "VCDIFF", "XDELTA3", "ZSTD_DICT", "THEMIS"] as const;
 const path = { type: "string", minLength: 1, maxLength: 3072 } as const;
 const timeMs = { type: "integer", minimum: 0, maximum: 2 ** 40 } as const;
 const memory = { type: "integer", minimum: 0, maximum: MAX_APPLY_MEMORY } as const;
@@ -159,25 +166,34 @@ const candidateSchema: JSONSchemaType<PartCandidate> = {
   },
 };
 
+const RESULT = ["winner", "blob", "patch_size", "apply_memory", "apply_time_ms", "candidates"] as const;
+const result = {
+  winner: { type: "string", enum: [...ALGORITHMS, "WHOLE"] },
+  blob: { type: "string", pattern: "^([0-9a-f]{64})?$" },
+  patch_size: patchSize,
+  apply_memory: memory,
+  apply_time_ms: timeMs,
+  candidates: { type: "array", maxItems: 16, items: candidateSchema },
+} as const;
+
 const deltaSchema: JSONSchemaType<PartDelta> = {
   type: "object",
   additionalProperties: false,
-  required: [
-    ...(["from_version", "path", "base_path", "base_reason", "winner", "blob", "patch_size"] as const),
-    ...(["apply_memory", "apply_time_ms", "candidates"] as const),
-  ],
+  required: ["from_version", "path", "base_path", "base_reason", ...RESULT],
   properties: {
     from_version: { type: "string", pattern: VERSION },
     path,
     base_path: path,
     base_reason: { type: "string", enum: ["same-path", "similar"] },
-    winner: { type: "string", enum: [...ALGORITHMS, "WHOLE"] },
-    blob: { type: "string", pattern: "^([0-9a-f]{64})?$" },
-    patch_size: patchSize,
-    apply_memory: memory,
-    apply_time_ms: timeMs,
-    candidates: { type: "array", maxItems: 16, items: candidateSchema },
+    ...result,
   },
+};
+
+const cachedResultSchema: JSONSchemaType<CachedResult> = {
+  type: "object",
+  additionalProperties: false,
+  required: ["schema_version", ...RESULT],
+  properties: { schema_version: { type: "integer", const: 1 }, ...result },
 };
 
 export const buildPartSchema: JSONSchemaType<BuildPart> = {
@@ -201,6 +217,13 @@ export const buildPartKind: DocumentKind<BuildPart> = {
   check: checkPart,
 };
 
+export const cachedResultKind: DocumentKind<CachedResult> = {
+  name: "cached comparison",
+  maxBytes: 2 ** 20,
+  schema: cachedResultSchema,
+  check: checkResult,
+};
+
 /** @throws JsonError, DocumentError, PathError */
 export function decodeBuildPart(bytes: Uint8Array): BuildPart {
   return decodeDocument(buildPartKind, bytes);
@@ -216,11 +239,13 @@ function checkPart({ task, shard, deltas }: BuildPart): void {
     const seen = new Set(files.map((file) => collisionKey(relativePath(file.path))));
     if (seen.size !== files.length) throw new DocumentError("DOCUMENT_INVALID", "a path is there twice");
   }
-  for (const { winner, blob, patch_size, path } of deltas) {
-    if ((winner === "WHOLE") !== (blob === "") || (blob === "") !== (patch_size === 0))
-      throw new DocumentError(
-        "DOCUMENT_INVALID",
-        `${JSON.stringify(path)} has a patch and no winner, or none and one`,
-      );
-  }
+  for (const delta of deltas) checkResult(delta);
+}
+
+function checkResult({ winner, blob, patch_size }: PartResult): void {
+  if ((winner === "WHOLE") !== (blob === "") || (blob === "") !== (patch_size === 0))
+    throw new DocumentError(
+      "DOCUMENT_INVALID",
+      "a comparison has a patch and no winner, or a winner and no patch",
+    );
 }

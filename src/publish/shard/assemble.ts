@@ -7,8 +7,6 @@
  * of several that was taken over can make a release slower, and not another one.
  */
 import { join } from "node:path";
-import { promisify } from "node:util";
-import { zstdDecompress } from "node:zlib";
 import { encodeCanonicalJson, type Json } from "../../base/canonical-json.ts";
 import { sha256 } from "../../base/digest.ts";
 import { systemCode, ThemisError } from "../../base/error.ts";
@@ -17,18 +15,17 @@ import {
   type BuildPart,
   buildPartKind,
   decodeBuildPart,
-  type PartCandidate,
   type PartDelta,
 } from "../../format/manifest/build-part.ts";
 import { type BuildResult, writeBundle } from "../build.ts";
 import type { BuildProgress, Previous } from "../build-request.ts";
 import { addedFiles, compare } from "../compare-trees.ts";
-import type { Candidate, DiffResult } from "../diff/diff-file.ts";
-import type { Makers } from "../makers.ts";
+import { isCompressed, type Makers } from "../makers.ts";
 import { refuseUsedOutput } from "../output-folder.ts";
 import { PublishError } from "../publish-error.ts";
 import type { ChosenSource } from "../sources.ts";
 import type { TreeEntry } from "../tree.ts";
+import { decodeResult } from "./part-result.ts";
 import { releaseOf, treeOf } from "./part-task.ts";
 
 export type AssembleRequest = {
@@ -137,7 +134,7 @@ function partMakers(parts: readonly OpenPart[]): Makers {
       if (!found) throw lacking(`the target ${JSON.stringify(entry.path)}`);
       const { blob, length, encoding } = found.made;
       const bytes = await readBlob(found.folder, blob, length);
-      if (!(await becomes(bytes, encoding, entry)))
+      if (!(await isCompressed(bytes, encoding, entry)))
         throw wrong(found.folder, blob, "is not the target it stands for");
       return { bytes, encoding };
     },
@@ -157,16 +154,12 @@ function partMakers(parts: readonly OpenPart[]): Makers {
     },
     diff: async (older, _, { source, target }, wholeBytes) => {
       const { folder, made } = deltaOf(older, target)!;
-      const candidates = made.candidates.map(candidateOf);
-      const result: Omit<DiffResult, "winner"> = {
-        ...{ candidates, sourceSha256: source.sha256, targetSha256: target.sha256 },
-      };
-      if (made.winner === "WHOLE") return { ...result, winner: undefined };
+      const digests = { sourceSha256: source.sha256, targetSha256: target.sha256 };
+      if (made.winner === "WHOLE") return { ...digests, ...decodeResult(made, undefined) };
       if (made.patch_size >= wholeBytes)
         throw wrong(folder, made.blob, "is a patch that is no smaller than the whole");
       const patch = await readBlob(folder, made.blob, made.patch_size);
-      const cost = { memoryBytes: made.apply_memory, seconds: made.apply_time_ms / 1000 };
-      return { ...result, winner: { algorithm: made.winner, patch, cost } };
+      return { ...digests, ...decodeResult(made, patch) };
     },
     close: async () => {},
   };
@@ -184,15 +177,6 @@ function sourceOf(
   return { target, source, reason: made.base_reason };
 }
 
-function candidateOf({ patch_size, apply_memory, apply_time_ms, ...candidate }: PartCandidate): Candidate {
-  const isMade = patch_size > 0;
-  return {
-    ...candidate,
-    sizeBytes: isMade ? patch_size : undefined,
-    cost: isMade ? { memoryBytes: apply_memory, seconds: apply_time_ms / 1000 } : undefined,
-  };
-}
-
 async function readBlob(folder: string, name: string, length: number): Promise<Uint8Array> {
   try {
     const bytes = await readRegularFile(join(folder, "blobs", name), length);
@@ -202,20 +186,6 @@ async function readBlob(folder: string, name: string, length: number): Promise<U
     throw wrong(folder, name, "is missing or cannot be read", cause);
   }
   throw wrong(folder, name, "differs from its digest");
-}
-
-async function becomes(
-  bytes: Uint8Array,
-  encoding: "identity" | "zstd",
-  { sha256: wanted, sizeBytes }: TreeEntry,
-): Promise<boolean> {
-  if (encoding === "identity") return sha256(bytes) === wanted;
-  try {
-    return sha256(await promisify(zstdDecompress)(bytes, { maxOutputLength: sizeBytes })) === wanted;
-  } catch (error) {
-    if (systemCode(error) !== undefined) return false;
-    throw error;
-  }
 }
 
 function wrong(folder: string, name: string, why: string, cause?: unknown): PublishError {

@@ -4,18 +4,12 @@ import { join } from "node:path";
 import { writeFileAtomically } from "../../base/atomic-file.ts";
 import { sha256 } from "../../base/digest.ts";
 import { mapInOrder } from "../../base/parallel.ts";
-import {
-  encodeBuildPart,
-  type PartCandidate,
-  type PartDelta,
-  type PartTarget,
-} from "../../format/manifest/build-part.ts";
+import { encodeBuildPart, type PartDelta, type PartTarget } from "../../format/manifest/build-part.ts";
 import { indexTrees } from "../build.ts";
 import type { BuildProgress, BuildRequest } from "../build-request.ts";
-import type { Candidate, DiffResult } from "../diff/diff-file.ts";
-import { localMakers } from "../makers.ts";
+import { cachedMakers } from "../delta-cache.ts";
 import { localFailure, startFolder, takeName } from "../output-folder.ts";
-import type { ChosenSource } from "../sources.ts";
+import { encodeResult } from "./part-result.ts";
 import { taskOf } from "./part-task.ts";
 import { partition } from "./partition.ts";
 
@@ -46,7 +40,7 @@ export async function buildShard(
   const share = partition(tree, previous, request.shards)[request.shard - 1]!;
   const own = new Set(share.targets.map((entry) => entry.sha256));
   const totalBytes = share.targets.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-  const makers = localMakers(request, (target) => own.has(target.sha256));
+  const makers = cachedMakers(request, (target) => own.has(target.sha256));
   const growing = await startFolder(request.out);
   const blobs = new Map<string, number>();
   const keep = async (bytes: Uint8Array): Promise<string> => {
@@ -81,7 +75,14 @@ export async function buildShard(
       }));
       let done = 0;
       for await (const { each, result } of results) {
-        deltas.push(await partDelta(older.version, each, result, keep));
+        if (result.winner) await keep(result.winner.patch);
+        deltas.push({
+          from_version: older.version,
+          path: each.target.path,
+          base_path: each.source.path,
+          base_reason: each.reason,
+          ...encodeResult(result),
+        });
         const counted = { done: ++done, total: chosen.length, doneBytes: done, totalBytes: chosen.length };
         progress({ phase: "deltas", ...counted, path: each.target.path });
       }
@@ -98,33 +99,4 @@ export async function buildShard(
   } finally {
     await makers.close();
   }
-}
-
-async function partDelta(
-  version: string,
-  { target, source, reason }: ChosenSource,
-  { winner, candidates }: DiffResult,
-  keep: (bytes: Uint8Array) => Promise<string>,
-): Promise<PartDelta> {
-  return {
-    from_version: version,
-    path: target.path,
-    base_path: source.path,
-    base_reason: reason,
-    winner: winner?.algorithm ?? "WHOLE",
-    blob: winner ? await keep(winner.patch) : "",
-    patch_size: winner?.patch.length ?? 0,
-    apply_memory: winner?.cost.memoryBytes ?? 0,
-    apply_time_ms: Math.round(1000 * (winner?.cost.seconds ?? 0)),
-    candidates: candidates.map(partCandidate),
-  };
-}
-
-function partCandidate({ algorithm, outcome, sizeBytes, cost, note }: Candidate): PartCandidate {
-  return {
-    ...{ algorithm, outcome, note },
-    patch_size: sizeBytes ?? 0,
-    apply_memory: cost?.memoryBytes ?? 0,
-    apply_time_ms: Math.round(1000 * (cost?.seconds ?? 0)),
-  };
 }

@@ -15,10 +15,9 @@ export function taskOf(
   { shards, program }: { readonly shards: number; readonly program: string },
 ): PartTask {
   const { algorithms, diff, release } = request;
-  const { zstd, brotli } = process.versions;
   const facts = { ...release, sequence: release.sequence ?? sequenceOf(release.version) };
   return {
-    made_by: `${program}; zstd ${zstd}; brotli ${brotli}`,
+    made_by: madeBy(program),
     settings: settingsDigest({ algorithms, diff }),
     release: Buffer.from(encodeCanonicalJson(facts as Json)).toString(),
     apply_memory: diff.budget?.applyMemory ?? 0,
@@ -27,6 +26,12 @@ export function taskOf(
     files: tree.entries.map(partFile),
     previous: previous.map(({ version, tree: old }) => ({ version, files: old.entries.map(partFile) })),
   };
+}
+
+/** Program and compressors: other versions may make other bytes. */
+export function madeBy(program: string): string {
+  const { zstd, brotli, zlib } = process.versions;
+  return `${program}; zstd ${zstd}; brotli ${brotli}; zlib ${zlib}`;
 }
 
 /** Of all that decides what patches come out. */

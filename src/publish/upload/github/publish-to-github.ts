@@ -9,8 +9,9 @@
 import { sha256 } from "../../../base/digest.ts";
 import { ThemisError } from "../../../base/error.ts";
 import { decodeLogProof, LOG_PROOF, MAX_LOG_PROOF_BYTES } from "../../../format/log/log-proof.ts";
-import { checkInclusion } from "../../../trust/transparency.ts";
-import { checkSignedContent } from "../../../trust/verify-signature.ts";
+import { checkInclusion, proveLogged } from "../../../trust/transparency.ts";
+import type { TrustPolicy } from "../../../trust/trust-policy.ts";
+import { checkSignedContent, verifySignature } from "../../../trust/verify-signature.ts";
 import type { SignedBundle } from "../../prove-bundle.ts";
 import { PublishError } from "../../publish-error.ts";
 import { errorWords, type RemoteAsset, type RemoteRelease, readRelease } from "./answers.ts";
@@ -21,7 +22,7 @@ import { compare, type Filled, type FillTools, fill, listAssets } from "./fill.t
 import { GitHubError } from "./github-error.ts";
 import { type Latest, whoIsLatest } from "./latest.ts";
 import { preFlight } from "./pre-flight.ts";
-import { type WantedAsset, wantedAssets } from "./wanted-assets.ts";
+import { SIGNATURE, type WantedAsset, wantedAssets } from "./wanted-assets.ts";
 
 export type GitHubRequest = {
   /** Proven: nothing is asked of it again. */
@@ -29,6 +30,8 @@ export type GitHubRequest = {
   /** False leaves a complete draft. */
   readonly isPublished: boolean;
   readonly isPrerelease: boolean;
+  /** undefined when nobody said what devices pin. */
+  readonly policy: TrustPolicy | undefined;
   readonly now: Date;
 };
 
@@ -151,11 +154,12 @@ async function finish(
   const lacks = new Set(missing.map(({ name }) => name));
   if (lacks.has("manifest.json")) throw conflict(release, listed);
   const kept: RemoteAsset[] = [];
-  for (const { name: asset, what, isGood } of MAY_DIFFER) {
-    const earlier = listed.find(({ name, state }) => name === asset && state === "uploaded");
-    if (!lacks.has(asset) || !earlier || !(await isGood(earlier, request, release, tools))) continue;
-    api.notice(`${release.tag} was published with an earlier ${what} the same manifest, which is good`);
-    lacks.delete(asset);
+  for (const earlier of listed.filter(({ name, state }) => lacks.has(name) && state === "uploaded")) {
+    if (!(await vouches(earlier, release.isImmutable, request, tools))) continue;
+    api.notice(
+      `${release.tag} was published with an earlier ${earlier.name} for the same manifest, which is good`,
+    );
+    lacks.delete(earlier.name);
     kept.push(earlier);
   }
   if (lacks.size === 0)
@@ -174,57 +178,44 @@ async function finish(
       { hint: "GitHub lets nobody mend it: build under a new version", facts: { lacks: [...lacks] } },
     );
   }
-  const keptNames = new Set(kept.map(({ name }) => name));
-  const stillWanted = wanted.filter(({ name }) => !keptNames.has(name));
+  const stillWanted = wanted.filter(({ name }) => !kept.some((earlier) => earlier.name === name));
   const filled = await fill(release, stillWanted, tools);
   if (typeof filled === "string") throw vanished(release);
   return told("published", release, filled, { ...done, ...both(done, filled), changed: true }, latest, api);
 }
 
-const SIGNATURE = "manifest.json.p7s";
-const MAX_SIGNATURE_BYTES = 64 * 1024;
+const MAX_VOUCHER_BYTES = Math.max(64 * 1024, MAX_LOG_PROOF_BYTES);
 
-/** What vouches for a manifest may have other bytes each time it is made. */
-const MAY_DIFFER = [
-  { name: SIGNATURE, what: "signature over", isGood: isGoodSignature },
-  { name: LOG_PROOF, what: "log proof of", isGood: isGoodProof },
-] as const;
-
-/** Of a smaller log it is replaced where that can be: a device may have seen the larger one. */
-async function isGoodProof(
-  { id, sizeBytes }: RemoteAsset,
-  { bundle: { manifest, manifestBytes, logProof } }: GitHubRequest,
-  { isImmutable }: RemoteRelease,
+/**
+ * Every signing gives other bytes, and a log that has grown another proof; what counts is whether these are good for
+ * this manifest now.
+ */
+async function vouches(
+  { id, name, sizeBytes }: RemoteAsset,
+  isFinal: boolean,
+  { bundle, policy, now }: GitHubRequest,
   { readBytes }: GitHubTools,
 ): Promise<boolean> {
-  if (sizeBytes > MAX_LOG_PROOF_BYTES || !logProof) return false;
-  const bytes = await readBytes(id, MAX_LOG_PROOF_BYTES);
+  if ((name !== SIGNATURE && name !== LOG_PROOF) || sizeBytes > MAX_VOUCHER_BYTES) return false;
+  const bytes = await readBytes(id, MAX_VOUCHER_BYTES);
+  const { manifest, manifestBytes: content } = bundle;
   try {
-    const earlier = decodeLogProof(bytes);
-    checkInclusion(earlier, manifest, manifestBytes);
-    return isImmutable || earlier.checkpoint.size >= decodeLogProof(logProof).checkpoint.size;
+    if (name === LOG_PROOF && policy?.logKeys)
+      proveLogged({ proofBytes: bytes, keys: policy.logKeys, manifest, manifestBytes: content });
+    else if (name === LOG_PROOF) checkInclusion(decodeLogProof(bytes), manifest, content);
+    // Of a log that has grown the newer proof is better: a device may have seen it larger.
+    if (name === LOG_PROOF) return isFinal || sizeOfLog(bytes) >= sizeOfLog(bundle.logProof!);
+    if (policy) verifySignature({ ...policy, content, signature: bytes, now });
+    else checkSignedContent({ content, signature: bytes, now });
+    return true;
   } catch (error) {
     if (error instanceof ThemisError) return false;
     throw error;
   }
 }
 
-/** What counts is whether it vouches for the manifest now. */
-async function isGoodSignature(
-  { id, sizeBytes }: RemoteAsset,
-  { bundle, now }: GitHubRequest,
-  _: RemoteRelease,
-  { readBytes }: GitHubTools,
-): Promise<boolean> {
-  if (sizeBytes > MAX_SIGNATURE_BYTES) return false;
-  const signature = await readBytes(id, MAX_SIGNATURE_BYTES);
-  try {
-    checkSignedContent({ content: bundle.manifestBytes, signature, now });
-    return true;
-  } catch (error) {
-    if (error instanceof ThemisError) return false;
-    throw error;
-  }
+function sizeOfLog(proof: Uint8Array): number {
+  return decodeLogProof(proof).checkpoint.size;
 }
 
 function conflict({ url, tag }: RemoteRelease, listed: readonly RemoteAsset[]): PublishError {

@@ -14,13 +14,15 @@ export type WantedAsset = {
   readonly content: () => AsyncIterable<Uint8Array>;
 };
 
+export const SIGNATURE = "manifest.json.p7s";
+
 /** In the order of uploading: the manifest's signature last. */
 export function wantedAssets({
   folder,
   manifest,
   manifestBytes,
-  signature,
   logProof,
+  signature,
 }: SignedBundle): readonly WantedAsset[] {
   const files = [...manifest.packs, ...manifest.delta_manifests].map((each) => ({
     ...{ name: each.asset, sizeBytes: each.size_bytes, sha256: each.sha256_hash },
@@ -31,7 +33,7 @@ export function wantedAssets({
     // From memory: exactly the bytes whose signature was checked.
     ofBytes("manifest.json", manifestBytes),
     ...(logProof ? [ofBytes(LOG_PROOF, logProof)] : []),
-    ofBytes("manifest.json.p7s", signature),
+    ofBytes(SIGNATURE, signature),
   ];
 }
 

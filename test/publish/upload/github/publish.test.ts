@@ -218,7 +218,24 @@ describe("what is published already", () => {
     await sign(again);
     const { stdout, stderr } = await page.publish(again);
     expect(JSON.parse(stdout)).toMatchObject({ changed: false });
-    expect(stderr).toMatch(/earlier signature/);
+    expect(stderr).toMatch(/an earlier manifest\.json\.p7s/);
+    expectBundle(only(), world.newBundle);
+  });
+
+  it("gets the signature of whom devices trust in place of a stranger's", async () => {
+    await page.publish(world.newBundle);
+    const strange = world.at("signed-by-a-stranger");
+    cpSync(world.newBundle, strange, { recursive: true });
+    await ok("themis-bundle", "keygen", "--out", world.at("pki-strange"));
+    const key = ["--key", world.at("pki-strange/signer-key.pem")];
+    await ok("themis-bundle", "sign", strange, ...key, "--certificates", world.at("pki-strange/signer.pem"));
+    page.repository.replaceAsset(
+      only(),
+      "manifest.json.p7s",
+      readFileSync(join(strange, "manifest.json.p7s")),
+    );
+    const said = JSON.parse((await page.publish(world.newBundle, "--trust-anchor", world.anchor)).stdout);
+    expect(said).toMatchObject({ changed: true, uploaded: ["manifest.json.p7s"] });
     expectBundle(only(), world.newBundle);
   });
 
