@@ -1,6 +1,7 @@
 /** Back to what was installed before: the way is proven whole, then switched to like any release. */
 import { join } from "node:path";
 import type { TrustRootDocument } from "../format/trust-root/trust-root.ts";
+import type { SeenCheckpoint } from "../trust/transparency.ts";
 import { memoryOf } from "../trust/verify-channel.ts";
 import type { ChannelMemory } from "../trust/verify-release.ts";
 import { type Deployment, type HistoryRecord, IDLE, type RestorePointRecord } from "./device-records.ts";
@@ -114,6 +115,8 @@ export type Status = {
   readonly unfinished: boolean;
   /** The channel that is followed, and the version of its document that was obeyed last; undefined for none. */
   readonly channel: Omit<ChannelMemory, "sha256"> | undefined;
+  /** Of each transparency log the last checkpoint; its `note` is what themis-bundle log verify --since takes. */
+  readonly logs: readonly SeenCheckpoint[];
   /** What it is doing with a release, or did last. */
   readonly deployment: Deployment;
   /** When an operator must have confirmed what is there, RFC 3339; "" when nobody is waited for. */
@@ -140,6 +143,7 @@ export async function readStatus(root: string): Promise<Status> {
       strategy: undefined,
       unfinished: false,
       channel: undefined,
+      logs: [],
       deployment: IDLE,
       confirmUntil: "",
       transfer: undefined,
@@ -163,6 +167,7 @@ export async function readStatus(root: string): Promise<Status> {
       strategy: state.strategy(),
       unfinished: journal !== undefined,
       channel: followedBy(state),
+      logs: state.trusted().logs ?? [],
       deployment: state.deployment(),
       confirmUntil: untilMs > 0 ? new Date(untilMs).toISOString() : "",
       transfer: transfer && {

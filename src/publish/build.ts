@@ -26,6 +26,7 @@ import {
 } from "./output-folder.ts";
 import { PublishError } from "./publish-error.ts";
 import { checkRelease } from "./release.ts";
+import { copyTargets } from "./target-assets.ts";
 import { packTargets } from "./targets.ts";
 import { indexTree, type Tree } from "./tree.ts";
 
@@ -49,7 +50,7 @@ export async function build(request: BuildRequest, progress: BuildProgress = () 
 }
 
 /** What of a request a bundle's bytes depend on, besides the trees and what is made of them. */
-export type BundleRequest = DeltaRequest & Pick<BuildRequest, "out" | "release" | "signal">;
+export type BundleRequest = DeltaRequest & Pick<BuildRequest, "out" | "release" | "signal" | "layout">;
 
 /** The bundle of trees that are indexed, from wherever its bytes come. @throws PublishError, DocumentError */
 export async function writeBundle(
@@ -61,7 +62,10 @@ export async function writeBundle(
 ): Promise<BuildResult> {
   const growing = await startFolder(request.out);
   try {
-    const targets = await packTargets(request, tree, makers, growing, progress);
+    const targets =
+      request.layout === "assets"
+        ? await copyTargets(request, tree, growing, progress)
+        : await packTargets(request, tree, makers, growing, progress);
     const deltas = await createDeltas(request, previous, tree, targets, growing, makers, progress);
     const manifest = describeRelease(request, tree, targets, deltas);
     const bytes = encodeManifest(manifest);

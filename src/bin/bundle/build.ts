@@ -1,5 +1,5 @@
 import { availableParallelism } from "node:os";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { ThemisError } from "../../base/error.ts";
 import { type BuildResult, build as buildBundle, planBuild } from "../../publish/build.ts";
 import type { BuildProgress, BuildRequest } from "../../publish/build-request.ts";
@@ -34,6 +34,7 @@ type Options = {
   readonly dryRun: boolean;
   readonly shard?: Shard;
   readonly cache?: string;
+  readonly layout: "packs" | "assets";
 } & DiffFlags;
 
 type Shard = { readonly shard: number; readonly shards: number };
@@ -72,6 +73,14 @@ export function buildCommand({ say, signal }: Tools): Command {
     .option("--min-upgrade-from <version>", "the oldest version that may update directly", "")
     .option("--algorithm <name>", "auto, bsdiff, vcdiff or zstd-dict", "auto")
     .option("--jobs <n>", "files worked on at once", wholeNumber("--jobs", 1, 256), availableParallelism())
+    .addOption(
+      new Option(
+        "--layout <name>",
+        "whole targets in packs, or each an asset of its own, uncompressed, with download_url",
+      )
+        .choices(["packs", "assets"])
+        .default("packs"),
+    )
     .option(
       "--shard <i/n>",
       "make this machine's share only, for `assemble`; no secret is needed",
@@ -87,6 +96,7 @@ export function buildCommand({ say, signal }: Tools): Command {
         return;
       }
       if (options.shard) {
+        refuseSharedLayout(options);
         await makeShard({ ...request, ...options.shard }, say);
         return;
       }
@@ -119,6 +129,14 @@ async function makeShard(request: BuildRequest & Shard, say: Reporter): Promise<
   );
 }
 
+/** Uncompressed files are copied, and there is nothing to share out. @throws ThemisError USAGE */
+function refuseSharedLayout({ layout }: Options): void {
+  if (layout === "packs") return;
+  throw new ThemisError("USAGE", "usage", "--shard makes parts of packs, and --layout assets has none", {
+    hint: "leave one of them out",
+  });
+}
+
 /** @throws ThemisError USAGE */
 function parseShard(text: string): Shard {
   const [, shard = 0, shards = 0] = (/^(\d{1,3})\/(\d{1,3})$/.exec(text) ?? []).map(Number);
@@ -134,6 +152,7 @@ function toRequest(root: string, options: Options): BuildRequest {
     root,
     out: options.out,
     jobs: options.jobs,
+    layout: options.layout,
     cache: options.cache === undefined ? undefined : { folder: options.cache, program: PROGRAM },
     algorithms,
     diff: parseDiffOptions(options),

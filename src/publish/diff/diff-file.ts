@@ -15,7 +15,6 @@ import { applyPatch } from "../../format/delta/algorithm.ts";
 import { type ApplyCost, applyCost, leastApplyMemory } from "../../format/delta/apply-cost.ts";
 import { PatchTooLong } from "../../format/delta/patch-limit.ts";
 import type { Algorithm } from "../../format/manifest/delta-manifest.ts";
-import { NothingToExpand } from "./archive/create-archive.ts";
 import { createPatch, type PatchJob } from "./engine.ts";
 
 export type DiffOptions = Pick<PatchJob, "engine" | "container" | "memoryLimit"> & {
@@ -125,8 +124,7 @@ async function attemptOne(
       const note = `given up at ${error.facts.bytes} bytes: ${name} has ${maxBytes! + 1}`;
       return { candidate: { ...none, outcome: "given-up", note } };
     }
-    const outcome = error instanceof NothingToExpand ? "not-tried" : "failed";
-    return { candidate: { ...none, outcome, note: whyFailed(error) } };
+    return { candidate: { ...none, outcome: "failed", note: whyFailed(error) } };
   }
 }
 

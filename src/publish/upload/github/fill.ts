@@ -148,7 +148,7 @@ export async function compare(
 
 /** Names that only a bundle's assets have: from an earlier build of the same release, in a draft that nobody saw. */
 const OURS =
-  /^(targets-\d+\.pack|delta-[A-Za-z0-9._-]+-\d+\.pack|delta-[A-Za-z0-9._-]+\.json|manifest-[0-9a-f]{64}\.patch)$/;
+  /^(targets-\d+\.pack|file-[0-9a-f]{16}-[A-Za-z0-9._-]+|delta-[A-Za-z0-9._-]+-\d+\.pack|delta-[A-Za-z0-9._-]+\.json|manifest-[0-9a-f]{64}\.patch)$/;
 
 async function uploadOne(
   release: RemoteRelease,
