@@ -5,12 +5,14 @@
  *   bundle-main.js, fetch-main.js       the programs, without the optional addons
  *   bundle-<command>-<hash>.js, …        their commands and what these share, loaded when called for
  *   index.js, fetch.js                  for other programs
- *   diff-worker.js, piece-worker.js, rebuild-worker.js, scan-worker.js, compact-worker.js, bsdiff-process.js   run in threads and processes of their own
+ *   diff-worker.js, piece-worker.js, rebuild-worker.js, scan-worker.js, compact-worker.js, verify-worker.js, bsdiff-process.js   run in threads and processes of their own
+ *   client.mjs                          themis-fetch in one file, for themis-bundle client to fill, see client-template.ts
  *   *.wasm                              the kernels, see kernel.ts
  */
 import { chmodSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { type BuildOptions, build, type Plugin } from "esbuild";
+import { clientTemplate } from "./client-template.ts";
 import { compiledSchemas } from "./compiled-schemas.ts";
 import { buildKernels } from "./kernel.ts";
 
@@ -23,6 +25,21 @@ const COMMON = [
   "base/byte-source",
   "base/digest",
 ];
+
+/** What is loaded later. Each reaches some of those, and would pull them apart. */
+const LATER = new RegExp(
+  `[\\\\/](?:${[
+    "format/delta/(?:archive|themis)/apply",
+    "format/config/check-config",
+    "publish/sign/token",
+    "publish/diff/generate",
+    "publish/upload/github/prune",
+    "bin/bundle/(?:publish-github|github-place)",
+    "fetch/transfer/(?:http-client|http-source|github-api|github-source)",
+  ]
+    .map((name) => name.replaceAll("/", "[\\\\/]"))
+    .join("|")})\\.ts$`,
+);
 
 const root = dirname(import.meta.dirname);
 const dist = join(root, "dist");
@@ -42,11 +59,16 @@ const outputs = [
     "piece-worker": "src/fetch/transfer/piece-worker.ts",
     "rebuild-worker": "src/fetch/rebuild-worker.ts",
     "scan-worker": "src/fetch/scan-worker.ts",
+    "verify-worker": "src/trust/verify-worker.ts",
     "compact-worker": "src/fetch/install/compact-worker.ts",
     index: "src/index.ts",
     fetch: "src/fetch/index.ts",
   }),
 ];
+writeFileSync(
+  join(dist, "client.mjs"),
+  await clientTemplate(root, version, [commanderWithoutProcesses(), schemas]),
+);
 for (const [name, main] of [
   ["themis-bundle", "bundle-main"],
   ["themis-fetch", "fetch-main"],
@@ -101,10 +123,13 @@ function commonRoom(): Plugin {
   return {
     name: "common-room",
     setup({ onLoad }) {
-      onLoad({ filter: /[\\/]src[\\/]bin[\\/]program\.ts$/ }, ({ path }) => ({
-        contents: [readFileSync(path, "utf8"), ...COMMON.map((name) => `import "../${name}.ts";`)].join("\n"),
-        loader: "ts",
-      }));
+      const reached = COMMON.map((name) => `import ${JSON.stringify(join(root, "src", `${name}.ts`))};`);
+      for (const filter of [/[\\/]src[\\/]bin[\\/]program\.ts$/, LATER]) {
+        onLoad({ filter }, ({ path }) => ({
+          contents: [readFileSync(path, "utf8"), ...reached].join("\n"),
+          loader: "ts",
+        }));
+      }
     },
   };
 }

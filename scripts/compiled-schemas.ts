@@ -5,15 +5,31 @@
 import { Ajv2020, type Options } from "ajv/dist/2020.js";
 import standalone from "ajv/dist/standalone/index.js";
 import type { Plugin } from "esbuild";
+import { channelKind } from "../src/format/channel/channel.ts";
+import { compiledInKind } from "../src/format/client/compiled-in.ts";
 import { CONFIG_OPTIONS } from "../src/format/config/compile-config.ts";
 import { themisYmlSchema } from "../src/format/config/themis-yml.ts";
+import { logEntryKind } from "../src/format/log/log-entry.ts";
+import { buildPartKind, cachedResultKind } from "../src/format/manifest/build-part.ts";
 import { DOCUMENT_OPTIONS } from "../src/format/manifest/compile-document.ts";
 import { deltaManifestKind } from "../src/format/manifest/delta-manifest.ts";
 import { deltaReportKind } from "../src/format/manifest/delta-report.ts";
 import { manifestKind } from "../src/format/manifest/manifest.ts";
 import { restorePointKind } from "../src/format/record/restore-point.ts";
+import { trustRootKind } from "../src/format/trust-root/trust-root.ts";
 
-const KINDS = [manifestKind, deltaManifestKind, deltaReportKind, restorePointKind];
+const KINDS = [
+  buildPartKind,
+  cachedResultKind,
+  channelKind,
+  compiledInKind,
+  deltaManifestKind,
+  deltaReportKind,
+  logEntryKind,
+  manifestKind,
+  restorePointKind,
+  trustRootKind,
+];
 
 /** What is in the place of the two files that compile schemas when they run from sources. */
 export function compiledSchemas(): Plugin {

@@ -5,6 +5,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { expect, it } from "vitest";
+import { CLIENT_THREADS } from "../src/bin/client/threads.ts";
 
 const root = resolve(import.meta.dirname, "..");
 const src = join(root, "src");
@@ -26,6 +27,7 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   asn1js: /^publish\/sign\//,
   "graphene-pk11": /^publish\/sign\/token(-object|-place)?\.ts$/,
   "bsdiff-node": /^publish\/diff\//,
+  "@octokit/rest": /^publish\/upload\/github\/octokit\.ts$/,
   ajv: /^format\//,
   undici: /^fetch\/transfer\/(http-(client|body)|undici-parts\.d)\.ts$/,
   yaml: /^format\/config\/yaml-document\.ts$/,
@@ -33,7 +35,15 @@ const DOORS: Readonly<Record<string, RegExp>> = {
   "@inquirer/password": /^bin\//,
 };
 
-const PUBLISHER_PACKAGES = ["pkijs", "asn1js", "graphene-pk11", "pkcs11js", "bsdiff-node", "tar"];
+const PUBLISHER_PACKAGES = [
+  "pkijs",
+  "asn1js",
+  "graphene-pk11",
+  "pkcs11js",
+  "bsdiff-node",
+  "tar",
+  "@octokit/rest",
+];
 
 type Import = { readonly from: string; readonly to: string };
 
@@ -110,6 +120,7 @@ it("format does no I/O and asks no clock", () => {
 
 it.each([
   { what: "program", entry: "bin/themis-fetch.ts" },
+  { what: "program in one file", entry: "bin/client/main.ts" },
   { what: "part for other programs", entry: "fetch/index.ts" },
 ])("the device's $what reaches no publisher package", ({ entry }) => {
   const reached = closure(join(src, entry));
@@ -120,7 +131,12 @@ it.each([
 
 it("only trust puts the mark of belief on", () => {
   const markers = files.filter((file) => readFileSync(file, "utf8").includes("markVerified")).map(name);
-  expect(markers.sort()).toEqual(["trust/verified.ts", "trust/verify-release.ts"]);
+  expect(markers.sort()).toEqual([
+    "trust/trust-root.ts",
+    "trust/verified.ts",
+    "trust/verify-channel.ts",
+    "trust/verify-release.ts",
+  ]);
 });
 
 it("publish and fetch are put together by commands and by what other programs build on, and nowhere else", () => {
@@ -149,3 +165,12 @@ function closure(entry: string): { files: string[]; packages: string[] } {
   }
   return { files: [...seen], packages: [...packages] };
 }
+
+it("a client in one file knows each thread that anybody starts", () => {
+  const started = files
+    .filter((file) => closure(join(src, "bin/client/main.ts")).files.includes(file))
+    .flatMap((file) => [...readFileSync(file, "utf8").matchAll(/new Threads(?:<[^>]*>)?\(\s*"([^"]+)"/g)])
+    .map(([, thread]) => thread!);
+  expect(started.length).toBeGreaterThan(3);
+  expect(Object.keys(CLIENT_THREADS).sort()).toEqual([...new Set(started)].sort());
+});

@@ -5,7 +5,8 @@
  * hundreds of threads whose TypeScript Node strips, as tests do: it frees a wrapper of a WebAssembly import twice
  * (`Runtime_TierUpWasmToJSWrapper`, see nodejs/node#64500), and the process is gone.
  */
-import { Worker } from "node:worker_threads";
+import type { ResourceLimits, Worker } from "node:worker_threads";
+import { startThread } from "./start-thread.ts";
 
 type Waiting<Answer> = {
   /** Never rejects. */
@@ -19,12 +20,16 @@ const IDLE_MS = 60_000;
 
 /** All threads of one script in this process. */
 export class Threads<Job, Answer> {
-  readonly #script: URL;
+  readonly #name: string;
+  readonly #caller: string;
+  readonly #limits: ResourceLimits | undefined;
   readonly #idle = new Set<Thread<Job, Answer>>();
 
-  /** @param name of the script beside the caller, without its ending: sources run as .ts, builds as .js */
-  constructor(name: string, caller: string) {
-    this.#script = new URL(`./${name}.${caller.endsWith(".ts") ? "ts" : "js"}`, caller);
+  /** @param name of the script beside the caller, without its ending @param caller its import.meta.url */
+  constructor(name: string, caller: string, limits?: ResourceLimits) {
+    this.#name = name;
+    this.#caller = caller;
+    this.#limits = limits;
   }
 
   take(): Thread<Job, Answer> {
@@ -32,7 +37,7 @@ export class Threads<Job, Answer> {
       this.#idle.delete(thread);
       if (thread.isThere) return thread;
     }
-    return new Thread(this.#script);
+    return new Thread(startThread(this.#name, this.#caller, this.#limits));
   }
 
   /** For whoever comes next. One with work left is ended, because nobody would hear its answers. */
@@ -52,8 +57,8 @@ export class Thread<Job, Answer> {
   #lost: { readonly cause: unknown } | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(script: URL) {
-    this.#worker = new Worker(script);
+  constructor(worker: Worker) {
+    this.#worker = worker;
     this.#worker.on("message", (answer: Answer) => {
       this.#waiting.shift()?.resolve(answer);
       if (this.#waiting.length === 0) this.#worker.unref();

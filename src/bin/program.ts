@@ -171,21 +171,34 @@ function emptyText(name: string): ThemisError {
 
 /** Messages repeat arguments, and logs keep messages: a key among the arguments stops here. */
 function refuseSecrets(argv: readonly string[]): void {
-  if (!argv.some((argument) => argument.includes("PRIVATE KEY-----"))) return;
+  if (!argv.some((argument) => /PRIVATE KEY-----|PRIVATE\+KEY\+/.test(argument))) return;
   throw new ThemisError(
     "KEY_UNREADABLE",
     "usage",
     "an argument holds a private key, not the name of its file",
     {
-      hint: "give --key key.pem; this key has been on a command line, so think about making a new one",
+      hint: "give the name of a file by --key; this key has been on a command line, so think about making a new one",
     },
   );
 }
 
 /** Commands that are asked for what they do; the others for what they say. */
 const ACTIONS = new Set([
-  ...["keygen", "build", "sign", "verify", "publish", "create", "apply"],
-  ...["update", "watch", "download", "bundle", "rollback"],
+  ...[
+    "keygen",
+    "build",
+    "assemble",
+    "sign",
+    "timestamp",
+    "verify",
+    "publish",
+    "prune",
+    "create",
+    "append",
+    "prove",
+    "apply",
+  ],
+  ...["update", "watch", "download", "bundle", "rollback", "self-update"],
 ]);
 
 function usageStatus(error: CommanderError, say: Reporter, shown: string): number {
@@ -220,6 +233,6 @@ export function wholeNumber(option: string, least: number, most: number): (text:
   };
 }
 
-export function repeated(value: string, before: readonly string[]): readonly string[] {
+export function repeated(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, value];
 }

@@ -19,12 +19,20 @@ const program = withGlobalOptions(
 ).version(`themis-bundle ${version()}`);
 const commands = {
   keygen: async () => (await import("./bundle/keygen.ts")).keygenCommand,
+  plan: async () => (await import("./bundle/plan.ts")).planCommand,
   build: async () => (await import("./bundle/build.ts")).buildCommand,
+  assemble: async () => (await import("./bundle/assemble.ts")).assembleCommand,
   sign: async () => (await import("./bundle/sign.ts")).signCommand,
+  timestamp: async () => (await import("./bundle/timestamp.ts")).timestampCommand,
+  root: async () => (await import("./bundle/root.ts")).rootCommand,
   crl: async () => (await import("./bundle/crl.ts")).crlCommand,
   verify: async () => (await import("./bundle/verify.ts")).verifyCommand,
   publish: async () => (await import("./bundle/publish.ts")).publishCommand,
+  channel: async () => (await import("./bundle/channel.ts")).channelCommand,
+  prune: async () => (await import("./bundle/prune.ts")).pruneCommand,
+  client: async () => (await import("./bundle/client.ts")).clientCommand,
   inspect: async () => (await import("./bundle/inspect.ts")).inspectCommand,
+  log: async () => (await import("./bundle/log.ts")).logCommand,
   keys: async () => (await import("./bundle/keys.ts")).keysCommand,
   delta: async () => (await import("./bundle/delta.ts")).deltaCommand,
 };

@@ -1,17 +1,36 @@
 /** Finds the offered release, proves it, and reads the delta manifests that it vouches for. */
 import { sha256 } from "../base/digest.ts";
+import { type Channel, type ChannelRelease, recallOf } from "../format/channel/channel.ts";
 import {
   checkAgainstManifest,
   type DeltaManifest,
   decodeDeltaManifest,
 } from "../format/manifest/delta-manifest.ts";
 import { type DeltaManifestReference, type Manifest, manifestKind } from "../format/manifest/manifest.ts";
+import { recalled } from "../trust/channel-decision.ts";
+import { ReleaseError } from "../trust/release-error.ts";
+import type { Logged } from "../trust/transparency.ts";
+import { TransparencyError } from "../trust/transparency-error.ts";
 import { policyOf, type TrustPolicy } from "../trust/trust-policy.ts";
 import type { Verified } from "../trust/verified.ts";
-import { type TrustedState, type VerifiedRelease, verifyRelease } from "../trust/verify-release.ts";
+import {
+  type Recipient,
+  type TrustedState,
+  type VerifiedRelease,
+  verifyRelease,
+} from "../trust/verify-release.ts";
 import type { SignatureReport } from "../trust/verify-signature.ts";
+import { prewarmVerification } from "../trust/verify-thread.ts";
 import { FetchError } from "./fetch-error.ts";
-import { type KeptRelease, MANIFEST, type ReleaseDocuments, readRelease, SIGNATURE } from "./read-release.ts";
+import {
+  type KeptRelease,
+  MANIFEST,
+  type Reading,
+  type ReleaseDocuments,
+  readLogProof,
+  readRelease,
+  SIGNATURE,
+} from "./read-release.ts";
 import { eitherFolder } from "./transfer/either-folder.ts";
 import type { Source } from "./transfer/source.ts";
 
@@ -23,10 +42,25 @@ export type DiscoverRequest = TrustPolicy & {
   /** Default: any. */
   readonly channel?: string | undefined;
   readonly trusted: TrustedState;
+  /** What a document of the channel says of it; default: there is none. */
+  readonly named?: Named | undefined;
+  /** How far below the highest that was believed it may lie; default: not at all. */
+  readonly leastSequence?: number | undefined;
+  /** Default: nobody in particular. */
+  readonly recipient?: Recipient | undefined;
   /** What need not be fetched again. */
   readonly kept: KeptRelease | undefined;
+  /** Bring the proof of a transparency log, though none is demanded. */
+  readonly wantsLogProof?: boolean;
   readonly now: Date;
   readonly signal?: AbortSignal | undefined;
+};
+
+/** What the release must be, or must not. */
+export type Named = {
+  readonly document: Verified<Channel>;
+  /** The release that it offers, or knows under the version that was asked for; undefined for one it does not know. */
+  readonly release: ChannelRelease | undefined;
 };
 
 export type Discovered = {
@@ -39,13 +73,18 @@ export type Discovered = {
   /** The proven documents, byte for byte. */
   readonly documents: KeptRelease;
   readonly report: SignatureReport;
+  /** What vouches for it, where a transparency log is demanded. */
+  readonly logged: Logged | undefined;
+  /** As it came; proven only where a log is demanded. */
+  readonly logProof: Uint8Array | undefined;
   readonly bytesFetched: number;
 };
 
 /** @throws FetchError SOURCE_*; everything verifyRelease throws */
 export async function discover(request: DiscoverRequest): Promise<Discovered> {
-  const { asked, folder, documents, proven } = await findRelease(request);
-  const { manifest, report } = proven;
+  prewarmVerification();
+  const { asked, folder, documents, logProof, proven } = await findRelease(request);
+  const { manifest, report, logged } = proven;
   // Mirrors hold it under the same name; where a tag names it for good, it is read there.
   const places = [asked, ...request.sources.filter((other) => other !== asked)];
   const sources = places.map((place) => {
@@ -61,9 +100,11 @@ export async function discover(request: DiscoverRequest): Promise<Discovered> {
     sources,
     manifest,
     report,
+    logged,
+    logProof,
     manifestSha256: sha256(documents.manifest),
     documents: { manifest: documents.manifest, signature, source: asked.name, folder, etag },
-    bytesFetched,
+    bytesFetched: bytesFetched + (logProof?.length ?? 0),
   };
 }
 
@@ -112,6 +153,7 @@ type Found = {
   readonly asked: Source;
   readonly folder: string;
   readonly documents: ReleaseDocuments;
+  readonly logProof: Uint8Array | undefined;
   readonly proven: VerifiedRelease;
 };
 
@@ -141,13 +183,14 @@ async function findReleaseAt(source: Source, request: DiscoverRequest): Promise<
     const etag = isKeptHere && folder === kept.folder ? kept.etag : "";
     const documents = await readRelease(place, { kept, etag, signal });
     if (documents === "absent") continue;
-    if (documents.kind === "read") return { folder, documents, proven: await prove(documents, request) };
     try {
-      return { folder, documents, proven: await prove(documents, request) };
-    } catch {
+      return { folder, ...(await prove(place, documents, { signal }, request)) };
+    } catch (error) {
       // The kept release may have aged, or be of another version than is asked for: the source says its own.
-      const anew = await readRelease(place, { kept, etag: "", signal });
-      if (anew !== "absent") return { folder, documents: anew, proven: await prove(anew, request) };
+      const fresh = mayBeOfAnother(error);
+      if (documents.kind === "read" && !fresh) throw error;
+      const anew = await readRelease(place, { kept, etag: "", signal, fresh });
+      if (anew !== "absent") return { folder, ...(await prove(place, anew, { signal, fresh }, request)) };
     }
   }
   await refuseUnsigned(source, folders, signal);
@@ -170,18 +213,31 @@ async function refuseUnsigned(
   }
 }
 
+/** The page was switched between two requests, or a cache on the way has the proof of a while ago. */
+function mayBeOfAnother(error: unknown): boolean {
+  if (!(error instanceof TransparencyError)) return false;
+  return ["LOG_PROOF_MISSING", "LOG_PROOF_INVALID", "LOG_ROLLED_BACK"].includes(error.code);
+}
+
 async function prove(
-  { manifest, signature }: ReleaseDocuments,
+  place: Source,
+  documents: ReleaseDocuments,
+  reading: Pick<Reading, "signal" | "fresh">,
   request: DiscoverRequest,
-): Promise<VerifiedRelease> {
-  const { now, trusted, version: asked } = request;
+): Promise<Pick<Found, "documents" | "logProof" | "proven">> {
+  const { manifest, signature } = documents;
+  const { now, trusted, version: asked, recipient, leastSequence, named } = request;
+  const isWanted = request.logKeys !== undefined || request.wantsLogProof === true;
+  const logProof = isWanted ? await readLogProof(place, reading) : undefined;
   const proven = await verifyRelease({
-    ...{ ...policyOf(request), now, trusted, version: asked },
-    ...{ manifestBytes: manifest, signatureBytes: signature },
+    ...{ ...policyOf(request), now, trusted, version: asked, recipient, leastSequence },
+    ...{ manifestBytes: manifest, signatureBytes: signature, proofBytes: logProof },
   });
+  if (named) checkNamed(named, proven.manifest, sha256(manifest));
   const { version, channel } = proven.manifest;
-  if (request.channel !== undefined && channel !== request.channel) {
-    throw new FetchError(
+  // A release that was promoted from another channel is the same release.
+  if (named?.release === undefined && request.channel !== undefined && channel !== request.channel) {
+    throw new ReleaseError(
       "CHANNEL_MISMATCH",
       `${version} is of the channel ${channel}, this device follows ${request.channel}`,
       {
@@ -190,9 +246,31 @@ async function prove(
       },
     );
   }
-  return proven;
+  return { documents, logProof, proven };
 }
 
-function below(source: Source, folder: string): Source {
+/** @throws ReleaseError PRODUCT_MISMATCH, CHANNEL_MIX, RELEASE_RECALLED */
+function checkNamed({ document, release }: Named, { product, version }: Manifest, digest: string): void {
+  if (product !== document.product) {
+    throw new ReleaseError(
+      "PRODUCT_MISMATCH",
+      `the release is of ${product}, the channel ${document.channel} of ${document.product}`,
+    );
+  }
+  if (release && release.manifest_sha256 !== digest) {
+    throw new ReleaseError(
+      "CHANNEL_MIX",
+      `the source has another release ${version} than the channel ${document.channel} names`,
+      {
+        facts: { expected: release.manifest_sha256, found: digest },
+        hint: "the source or a mirror mixes two publications, or somebody does; nothing was changed",
+      },
+    );
+  }
+  const recall = recallOf(document, { version, manifest_sha256: digest });
+  if (recall) throw new ReleaseError("RELEASE_RECALLED", recalled(recall));
+}
+
+export function below(source: Source, folder: string): Source {
   return folder === "" ? source : source.at(folder);
 }

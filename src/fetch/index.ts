@@ -2,6 +2,7 @@
 export { readTrustAnchors, type TrustAnchor } from "../trust/anchor.ts";
 export { readCrls } from "../trust/crl-file.ts";
 export { SignatureValidator } from "../trust/signature-validator.ts";
+export type { TrustPolicy, TrustRootPin } from "../trust/trust-policy.ts";
 export type { Applied, PatchPlace } from "./apply-delta.ts";
 export type { UpdateFacts } from "./command-environment.ts";
 export type { Configuration } from "./config/configuration.ts";

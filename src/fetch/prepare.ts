@@ -1,11 +1,13 @@
 /** Everything an update must know before its first byte: the proven release, the disk as it is, the plan, the space. */
 import type { Target } from "../format/manifest/manifest.ts";
 import { type EntryRecord, NOTHING_INSTALLED } from "../format/record/restore-point.ts";
-import { policyOf } from "../trust/trust-policy.ts";
+import type { ChannelDevice } from "../trust/channel-decision.ts";
+import type { TrustPolicy } from "../trust/trust-policy.ts";
 import { NOTHING_TRUSTED, type TrustedState } from "../trust/verify-release.ts";
 import { type Discovered, readDeltaManifests } from "./discover.ts";
 import { FetchError } from "./fetch-error.ts";
 import { type Strategy, strategyFor } from "./install/strategy.ts";
+import type { OfferedRequest } from "./offered.ts";
 import { besidePaths } from "./operators-files.ts";
 import type { DevicePlace } from "./place.ts";
 import { changesNothing, type Plan, planUpdate } from "./plan.ts";
@@ -16,6 +18,7 @@ import { ContentStore } from "./store/content-store.ts";
 import { openSource } from "./transfer/open-source.ts";
 import type { Source } from "./transfer/source.ts";
 import { openTarSource } from "./transfer/tar-source.ts";
+import { type SettledTrust, settleTrust, type TrustSettling } from "./trust-root.ts";
 import type { UpdateRequest, UpdateTools } from "./update-request.ts";
 
 export type Prepared = {
@@ -62,29 +65,66 @@ export async function withSources<T>(
   }
 }
 
-export function discoverFor(
+/** @param remember each trust root that is proven newly, or say only what they would change */
+export function settleTrustFor(
   request: UpdateRequest,
   sources: readonly Source[],
   state: DeviceState | undefined,
+  { now, notice }: Pick<UpdateTools, "now" | "notice">,
+  remember: TrustSettling["remember"],
+): Promise<SettledTrust> {
+  const remembered = state?.trustRoot();
+  const trusted = state?.trusted() ?? NOTHING_TRUSTED;
+  const { signal } = request;
+  return settleTrust({ policy: request, sources, remembered, trusted, now: now(), signal, remember, notice });
+}
+
+/** @param deviceId for a device that has none yet */
+export function offeredFor(
+  request: UpdateRequest,
+  trust: SettledTrust,
+  sources: readonly Source[],
+  state: DeviceState | undefined,
   now: Date,
-) {
+  deviceId: string,
+): OfferedRequest {
+  const { version, channel, allowDowngrade = false, only, repairs = false, signal } = request;
+  const trusted = trustedFor(request, state);
   return {
-    ...policyOf(request),
-    sources,
-    version: request.version,
-    channel: request.channel,
-    trusted: trustedFor(request, state),
+    ...releasePolicy(request, trust),
+    channelTrust: trust.channel,
+    ...{ sources, version, channel, allowDowngrade, trusted, now, signal },
+    isRepair: only !== undefined || repairs,
+    hasOneRelease: request.offline !== undefined,
+    device: deviceFor(request, state, deviceId),
     kept: state?.keptRelease(),
-    now,
-    signal: request.signal,
   };
+}
+
+/** A release that is installed already may be mended, however low it is by now. */
+export function releasePolicy({ only }: UpdateRequest, { release }: SettledTrust): TrustPolicy {
+  const { minSequence } = release;
+  if (!only || minSequence === undefined) return release;
+  return { ...release, minSequence: Math.min(minSequence, only.sequence) };
+}
+
+/** What a channel's document and a release are asked about. */
+export function deviceFor(
+  { platform = process.platform, architecture = process.arch }: UpdateRequest,
+  state: DeviceState | undefined,
+  deviceId: string,
+): ChannelDevice {
+  const installed = state?.installed() ?? NOTHING_INSTALLED;
+  const { highestSequence } = state?.trusted() ?? NOTHING_TRUSTED;
+  return { platform, architecture, installed, highestSequence, id: state?.deviceId() || deviceId };
 }
 
 /** After a rollback the installed release is older than one that was believed, and is still the one to repair. */
 export function trustedFor({ only }: UpdateRequest, state: DeviceState | undefined): TrustedState {
   const trusted = state?.trusted() ?? NOTHING_TRUSTED;
   if (!only) return trusted;
-  return { ...trusted, highestSequence: Math.min(trusted.highestSequence, only.sequence) };
+  // Its proof may be of a time when the log was smaller. By its digest it is the one that was believed then.
+  return { ...trusted, highestSequence: Math.min(trusted.highestSequence, only.sequence), logs: [] };
 }
 
 /** @throws FetchError RELEASE_DIFFERS */

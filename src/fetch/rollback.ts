@@ -1,5 +1,9 @@
 /** Back to what was installed before: the way is proven whole, then switched to like any release. */
 import { join } from "node:path";
+import type { TrustRootDocument } from "../format/trust-root/trust-root.ts";
+import type { SeenCheckpoint } from "../trust/transparency.ts";
+import { memoryOf } from "../trust/verify-channel.ts";
+import type { ChannelMemory } from "../trust/verify-release.ts";
 import { type Deployment, type HistoryRecord, IDLE, type RestorePointRecord } from "./device-records.ts";
 import { FetchError } from "./fetch-error.ts";
 import { tidy } from "./install/close-entry.ts";
@@ -10,6 +14,7 @@ import type { Recovery } from "./install/recover.ts";
 import type { StrategyName } from "./install/strategy.ts";
 import { stageWayBack } from "./install/way-back.ts";
 import { type DeviceTools, findPlace, withDevice } from "./place.ts";
+import { checkWayBack, rememberedTrustRoot } from "./remember-trust-root.ts";
 import { DeviceState } from "./state.ts";
 import type { TransferState } from "./transfer-record.ts";
 
@@ -21,7 +26,7 @@ export type RollbackResult = {
   readonly recovery: Recovery["outcome"];
 };
 
-/** @throws FetchError RESTORE_POINT_NOT_FOUND, RESTORE_POINT_TAMPERED, RESTORE_BASE_CHANGED, SWITCH_FAILED, ALREADY_IN_PROGRESS */
+/** @throws FetchError RESTORE_POINT_NOT_FOUND, RESTORE_POINT_TAMPERED, RESTORE_BASE_CHANGED, SWITCH_FAILED, ALREADY_IN_PROGRESS; ReleaseError BELOW_MIN_SEQUENCE */
 export async function rollBack(
   request: { readonly root: string; readonly to?: string | undefined },
   tools: DeviceTools,
@@ -49,6 +54,7 @@ export async function rollBack(
     // Each point only knows what its own update touched, so the way to an older one leads through the newer.
     const passed = points.slice(0, at + 1);
     const { document, steps, tree } = await stageWayBack(place, state, { restorePoint: wanted.id });
+    checkWayBack(state, document.release);
     const way = { action: "rollback", from, to: document.release.version } as const;
     tools.signal?.throwIfAborted();
     state.begin({ ...way, since: tools.now().toISOString() });
@@ -107,12 +113,18 @@ export type Status = {
   readonly strategy: StrategyName | undefined;
   /** A switch was cut; the next update or rollback finishes or undoes it. */
   readonly unfinished: boolean;
+  /** The channel that is followed, and the version of its document that was obeyed last; undefined for none. */
+  readonly channel: Omit<ChannelMemory, "sha256"> | undefined;
+  /** Of each transparency log the last checkpoint; its `note` is what themis-bundle log verify --since takes. */
+  readonly logs: readonly SeenCheckpoint[];
   /** What it is doing with a release, or did last. */
   readonly deployment: Deployment;
   /** When an operator must have confirmed what is there, RFC 3339; "" when nobody is waited for. */
   readonly confirmUntil: string;
   /** What was fetched for a release that is not installed yet; a later update goes on from there. */
   readonly transfer: Pick<TransferState, "version" | "wantedBytes" | "provenBytes"> | undefined;
+  /** The newest one that was believed; undefined where the pinned anchors are all there is. */
+  readonly trustRoot: Pick<TrustRootDocument, "version" | "expires"> | undefined;
   readonly restorePoints: readonly RestorePointRecord[];
   readonly history: readonly HistoryRecord[];
 };
@@ -130,9 +142,12 @@ export async function readStatus(root: string): Promise<Status> {
       runs: { product: "", version: "", sequence: 0, files: 0 },
       strategy: undefined,
       unfinished: false,
+      channel: undefined,
+      logs: [],
       deployment: IDLE,
       confirmUntil: "",
       transfer: undefined,
+      trustRoot: undefined,
       restorePoints: [],
       history: [],
     };
@@ -142,6 +157,7 @@ export async function readStatus(root: string): Promise<Status> {
     const journal = state.journal();
     const files = state.files().length;
     const untilMs = journal?.gate.untilMs ?? 0;
+    const root = rememberedTrustRoot(state)?.document;
     return {
       product,
       version,
@@ -150,6 +166,8 @@ export async function readStatus(root: string): Promise<Status> {
       runs: journal ? judged(state, journal) : { product, version, sequence, files },
       strategy: state.strategy(),
       unfinished: journal !== undefined,
+      channel: followedBy(state),
+      logs: state.trusted().logs ?? [],
       deployment: state.deployment(),
       confirmUntil: untilMs > 0 ? new Date(untilMs).toISOString() : "",
       transfer: transfer && {
@@ -157,12 +175,19 @@ export async function readStatus(root: string): Promise<Status> {
         wantedBytes: transfer.wantedBytes,
         provenBytes: transfer.provenBytes,
       },
+      trustRoot: root && { version: root.version, expires: root.expires },
       restorePoints: state.restorePoints(),
       history: state.history(),
     };
   } finally {
     state.close();
   }
+}
+
+function followedBy(state: DeviceState): Status["channel"] {
+  const trusted = state.trusted();
+  const known = memoryOf(trusted, trusted.channel);
+  return known && { channel: known.channel, version: known.version };
 }
 
 /** Every step of it was done, and it does not count yet. */

@@ -74,11 +74,41 @@ export class DeviceState {
   }
 
   trusted(): TrustedState {
-    return this.#facts.get<TrustedState>("trusted") ?? NOTHING_TRUSTED;
+    // Earlier builds knew of no channel documents.
+    return { ...NOTHING_TRUSTED, ...this.#facts.get<TrustedState>("trusted") };
   }
 
   trust(state: TrustedState): void {
     this.#transaction(() => this.#facts.set("trusted", state));
+  }
+
+  /** The newest one that was believed, byte for byte; undefined as long as none was. */
+  trustRoot(): Uint8Array | undefined {
+    const text = this.#facts.get<string>("trust_root");
+    return text === undefined ? undefined : Buffer.from(text);
+  }
+
+  /** @param content canonical JSON, and so a text */
+  rememberTrustRoot(content: Uint8Array): void {
+    this.#transaction(() => this.#facts.set("trust_root", Buffer.from(content).toString()));
+  }
+
+  /** Which share of the devices this one is in follows from it; "" as long as none was made. Hex. */
+  deviceId(): string {
+    return this.#facts.get<string>("device") ?? "";
+  }
+
+  /** Once, and for good: another one would be another device. @returns the one that holds */
+  makeDeviceId(id: string): string {
+    const made = this.deviceId();
+    if (made !== "") return made;
+    this.#transaction(() => this.#facts.set("device", id));
+    return id;
+  }
+
+  /** What somebody allowed, besides what was done. */
+  note(entry: HistoryRecord): void {
+    this.#transaction(() => this.#addHistory(entry));
   }
 
   /** undefined when there is none, or not whole: it is fetched again then, and proven in any case. */

@@ -33,8 +33,16 @@ export type UpdateRequest = TrustPolicy & {
   readonly repairs?: boolean | undefined;
   /** Damaged records are set aside and made anew; what they knew besides is forgotten. */
   readonly rebuildRecords?: boolean | undefined;
-  /** The line of releases that the device follows: one of another is refused; default: any. */
+  /**
+   * The line of releases that the device follows: its document is obeyed where the source has one, and a release of
+   * another is refused. Default: the one whose document was obeyed last, else any.
+   */
   readonly channel?: string | undefined;
+  /** Somebody says that what is older than was believed may come, down to the policy's `minSequence`; default: it may not. */
+  readonly allowDowngrade?: boolean | undefined;
+  /** As in manifests, such as linux and x86_64; default: those of this process. */
+  readonly platform?: string | undefined;
+  readonly architecture?: string | undefined;
   readonly connections: number;
   /** In bytes: a delta that needs more is not used, and its file comes whole; undefined is no bound. */
   readonly applyMemory?: number | undefined;

@@ -4,7 +4,7 @@
  * A kernel has a memory of its own, a few MiB and a window of VCDIFF, and asks for bytes when it needs them.
  * Making one costs as much as applying a small patch, so one that is given back is used again.
  */
-import { readFileSync } from "node:fs";
+import { kernelBytes } from "./kernel-bytes.ts";
 
 /** Why a patch is refused; the order is that of assembly/device/refusals.ts. */
 export const REFUSALS = [
@@ -97,14 +97,7 @@ export class DeviceKernel {
   }
 
   private constructor() {
-    compiled ??= new WebAssembly.Module(
-      readFileSync(
-        new URL(
-          import.meta.url.endsWith(".ts") ? "../../dist/device-kernel.wasm" : "./device-kernel.wasm",
-          import.meta.url,
-        ),
-      ),
-    );
+    compiled ??= new WebAssembly.Module(kernelBytes("device-kernel"));
     const env = {
       readStream: (stream: number, into: number, bytes: number) =>
         (this.#calls?.readStream ?? nothingToRead)(stream, this.#view(into, bytes)),

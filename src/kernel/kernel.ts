@@ -3,9 +3,10 @@
  *
  * Each kernel owns a memory of a size known beforehand and is dropped after use; a memory never shrinks.
  */
-import { readFileSync } from "node:fs";
+
 import type { ByteSource } from "../base/byte-source.ts";
 import { ThemisError } from "../base/error.ts";
+import { kernelBytes } from "./kernel-bytes.ts";
 
 type Exports = {
   readonly SUFFIX_WORK_BYTES: WebAssembly.Global;
@@ -52,11 +53,7 @@ export const MAX_KERNEL_BYTES = 2 ** 32 - PAGE_BYTES;
 let compiled: WebAssembly.Module | undefined;
 
 function instantiate(pages: number): { readonly memory: WebAssembly.Memory; readonly exports: Exports } {
-  compiled ??= new WebAssembly.Module(
-    readFileSync(
-      new URL(import.meta.url.endsWith(".ts") ? "../../dist/kernel.wasm" : "./kernel.wasm", import.meta.url),
-    ),
-  );
+  compiled ??= new WebAssembly.Module(kernelBytes("kernel"));
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
   const abort = (): never => {
     throw new Error("the kernel gave up");

@@ -4,7 +4,7 @@
  *
  * A kernel's memory is known before it starts: tables whose sizes the patch says, and its covers.
  */
-import { readFileSync } from "node:fs";
+import { kernelBytes } from "./kernel-bytes.ts";
 
 /** Why a patch is refused; the order is that of assembly/themis/refusals.ts. */
 export const THEMIS_REFUSALS = [
@@ -114,14 +114,7 @@ export class ThemisKernel {
   }
 
   private constructor() {
-    compiled ??= new WebAssembly.Module(
-      readFileSync(
-        new URL(
-          import.meta.url.endsWith(".ts") ? "../../dist/themis-kernel.wasm" : "./themis-kernel.wasm",
-          import.meta.url,
-        ),
-      ),
-    );
+    compiled ??= new WebAssembly.Module(kernelBytes("themis-kernel"));
     const env = {
       readSource: (position: number, into: number, bytes: number) =>
         this.#calls!.readSource(position, this.#view(into, bytes)),

@@ -12,6 +12,10 @@ export type BuildRequest = {
   readonly algorithms: readonly Algorithm[];
   readonly diff: DiffOptions;
   readonly jobs: number;
+  /** Whether whole targets lie in packs, or are assets of their own; default packs. */
+  readonly layout?: "packs" | "assets";
+  /** A folder of what was made before, and which program makes it; undefined without one. */
+  readonly cache?: { readonly folder: string; readonly program: string } | undefined;
   readonly signal?: AbortSignal;
 };
 

@@ -4,12 +4,12 @@ import type { Manifest, Target } from "../format/manifest/manifest.ts";
 import type { BuildRequest } from "./build-request.ts";
 import { isFile } from "./compare-trees.ts";
 import type { CreatedDeltas } from "./deltas.ts";
-import { type ReleaseFacts, sequenceOf, wireDate } from "./release.ts";
+import { sequenceOf, wireDate } from "./release.ts";
 import type { PackedTargets } from "./targets.ts";
 import type { Tree, TreeEntry } from "./tree.ts";
 
 export function describeRelease(
-  request: BuildRequest,
+  request: Pick<BuildRequest, "release" | "layout">,
   tree: Tree,
   targets: PackedTargets,
   deltas: CreatedDeltas,
@@ -31,13 +31,18 @@ export function describeRelease(
     build_date: wireDate(release.buildDate),
     compiler_version: release.compilerVersion,
     dependencies: release.dependencies,
-    files: tree.entries.map((entry) => describeTarget(entry, release, targets)),
+    files: tree.entries.map((entry) => describeTarget(entry, request, targets)),
     packs: [...targets.packs, ...deltas.packs],
     delta_manifests: deltas.references,
   };
 }
 
-function describeTarget(entry: TreeEntry, release: ReleaseFacts, targets: PackedTargets): Target {
+function describeTarget(
+  entry: TreeEntry,
+  { release, layout }: Pick<BuildRequest, "release" | "layout">,
+  targets: PackedTargets,
+): Target {
+  const blob = isFile(entry) ? (targets.blobs.get(entry.sha256) ?? NO_BLOB) : NO_BLOB;
   return {
     path: entry.path,
     type: entry.type,
@@ -46,8 +51,9 @@ function describeTarget(entry: TreeEntry, release: ReleaseFacts, targets: Packed
     permissions: entry.permissions,
     platform: release.platform,
     architecture: release.architecture,
-    download_url: "",
+    // A name and no URL: one that is read from a draft changes with its publication.
+    download_url: layout === "assets" ? blob.pack : "",
     link_target: entry.linkTarget,
-    blob: isFile(entry) ? (targets.blobs.get(entry.sha256) ?? NO_BLOB) : NO_BLOB,
+    blob,
   };
 }

@@ -76,10 +76,7 @@ class GrowingPack {
   readonly asset: string;
   lengthBytes = 0;
   readonly #file: FileHandle;
-  readonly #whole: Hash = createHash("sha256");
-  #piece: Hash = createHash("sha256");
-  #pieceBytes = 0;
-  readonly #pieces: string[] = [];
+  readonly #digests = new AssetDigests();
 
   private constructor(asset: string, file: FileHandle) {
     this.asset = asset;
@@ -93,6 +90,29 @@ class GrowingPack {
   async write(bytes: Uint8Array): Promise<void> {
     await this.#file.writeFile(bytes);
     this.lengthBytes += bytes.length;
+    this.#digests.update(bytes);
+  }
+
+  async finish(): Promise<Pack> {
+    await this.write(END_OF_ARCHIVE);
+    await this.#file.sync();
+    await this.#file.close();
+    return { asset: this.asset, size_bytes: this.lengthBytes, ...this.#digests.finish() };
+  }
+
+  async abandon(): Promise<void> {
+    await this.#file.close();
+  }
+}
+
+/** An asset's digest, and that of each of its pieces, while it goes by. */
+export class AssetDigests {
+  readonly #whole: Hash = createHash("sha256");
+  #piece: Hash = createHash("sha256");
+  #pieceBytes = 0;
+  readonly #pieces: string[] = [];
+
+  update(bytes: Uint8Array): void {
     this.#whole.update(bytes);
     for (let at = 0; at < bytes.length; ) {
       const take = Math.min(bytes.length - at, PIECE_BYTES - this.#pieceBytes);
@@ -103,21 +123,9 @@ class GrowingPack {
     }
   }
 
-  async finish(): Promise<Pack> {
-    await this.write(END_OF_ARCHIVE);
+  finish(): Pick<Pack, "sha256_hash" | "pieces"> {
     if (this.#pieceBytes > 0) this.#closePiece();
-    await this.#file.sync();
-    await this.#file.close();
-    return {
-      asset: this.asset,
-      size_bytes: this.lengthBytes,
-      sha256_hash: this.#whole.digest("hex"),
-      pieces: this.#pieces,
-    };
-  }
-
-  async abandon(): Promise<void> {
-    await this.#file.close();
+    return { sha256_hash: this.#whole.digest("hex"), pieces: this.#pieces };
   }
 
   #closePiece(): void {

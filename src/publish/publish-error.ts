@@ -15,7 +15,18 @@ const kinds = {
   OUTPUT_FAILED: ["failed", "local"],
   BUNDLE_MISSING: ["usage", "general"],
   BUNDLE_INCOMPLETE: ["refused", "general"],
+  STATS_INVALID: ["usage", "general"],
+  PART_INVALID: ["refused", "general"],
+  PARTS_CONFLICT: ["refused", "general"],
+  PARTS_MISSING: ["refused", "general"],
+  TRUST_ROOT_INVALID: ["usage", "general"],
   PAGE_CONFLICT: ["refused", "general"],
+  CHANNEL_UNREADABLE: ["usage", "general"],
+  CHANNEL_REFUSED: ["refused", "general"],
+  CLIENT_INVALID: ["usage", "general"],
+  CLIENT_TEMPLATE: ["failed", "local"],
+  NODE_UNSUITABLE: ["usage", "general"],
+  CLIENT_TOO_LARGE: ["refused", "general"],
 } as const;
 
 export class PublishError extends ThemisError<keyof typeof kinds> {

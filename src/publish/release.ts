@@ -49,10 +49,10 @@ export function sequenceOf(version: string): number {
 export function checkRelease(release: ReleaseFacts, fromVersions: readonly string[]): void {
   requireName("--product", release.product, PRODUCT);
   requireName("--version", release.version, VERSION);
-  if (release.version.toLowerCase() === "latest") {
+  if (["latest", "channels"].includes(release.version.toLowerCase())) {
     throw new PublishError(
       "RELEASE_INVALID",
-      'a version cannot be called "latest": release pages use that name',
+      `a version cannot be called "${release.version}": release pages use that name`,
     );
   }
   requireName("--channel", release.channel, PRODUCT);

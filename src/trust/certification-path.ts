@@ -6,6 +6,7 @@
  */
 import type { Certificate } from "../format/cms/certificate.ts";
 import type { Crl } from "../format/cms/crl.ts";
+import { equalBytes } from "../format/cms/der.ts";
 import type { TrustAnchor } from "./anchor.ts";
 import { findPaths } from "./path-search.ts";
 import { type CertificatePath, type PathRules, type Purpose, validatePath } from "./path-validation.ts";
@@ -20,12 +21,18 @@ export type CertificatePathRequest = {
   readonly intermediates: readonly Certificate[];
   readonly anchors: readonly TrustAnchor[];
   readonly now: Date;
+  /** The moments at which every certificate must be valid: now unless given. Lists are judged as of now in any case. */
+  readonly validAt?: readonly Date[] | undefined;
   /** From wherever they came; none of them is trusted. */
   readonly crls?: readonly Crl[] | undefined;
   /** Refuse what no fresh list vouches for. Without it a list can only revoke. */
   readonly requireCrl?: boolean | undefined;
   readonly purpose?: Purpose | undefined;
   readonly policies?: PolicyInputs | undefined;
+  /** An extended key usage that the signer's certificate must have; "" for none. */
+  readonly signerUsage?: string | undefined;
+  /** CAs whose keys count for nothing, in whatever certificate of a path. */
+  readonly revoked?: readonly TrustAnchor[] | undefined;
   /** Shared by the signers of one message, so that more of them do not mean more time. */
   readonly checks?: SignatureChecks | undefined;
 };
@@ -36,20 +43,26 @@ export type VerifiedPath = CertificatePath & {
   readonly notRevoked: boolean;
 };
 
-/** @throws TrustError CHAIN_*, SIGNER_EXPIRED, SIGNER_NOT_YET_VALID, SIGNER_PURPOSE, SIGNATURE_ALGORITHM, CERTIFICATE_REVOKED, CRL_* but CRL_MALFORMED */
+/** @throws TrustError CHAIN_*, SIGNER_EXPIRED, SIGNER_NOT_YET_VALID, SIGNER_PURPOSE, SIGNATURE_ALGORITHM, ANCHOR_REVOKED, CERTIFICATE_REVOKED, CRL_* but CRL_MALFORMED */
 export function verifyCertificatePath(request: CertificatePathRequest): VerifiedPath {
   const { signer, intermediates, anchors, now, checks = new SignatureChecks() } = request;
-  if (Number.isNaN(now.getTime())) throw new TypeError("now is not a time");
+  const [first = now, ...others] = request.validAt ?? [now];
+  if ([now, first, ...others].some((time) => Number.isNaN(time.getTime())))
+    throw new TypeError("now is not a time");
   const rules = {
-    now,
     purpose: request.purpose ?? "codesigning",
     policies: request.policies ?? noPolicyInputs,
   };
   const refusals: TrustError[] = [];
-  const search = { from: signer, intermediates, anchors, checks };
+  // A way to a revoked one is found too, so that it can be said.
+  const all = [...anchors, ...(request.revoked ?? [])];
+  const search = { from: signer, intermediates, anchors: all, checks };
   for (const path of findPaths({ ...search, onUnusable: (error) => refusals.push(error) })) {
     const stands = attempt(() => {
-      const policies = validatePath(path, rules);
+      refuseRevokedKeys(path, request);
+      const policies = validatePath(path, { ...rules, now: first });
+      for (const time of others) validatePath(path, { ...rules, now: time });
+      checkUsage(signer, request);
       return { ...path, policies, notRevoked: isNotRevoked(path, [], request, checks) };
     }, refusals);
     if (stands !== undefined) return stands;
@@ -87,6 +100,7 @@ function isNotRevoked(
     const search = { from: signer, intermediates, anchors: [path.anchor], checks };
     for (const own of findPaths(search)) {
       const stands = attempt(() => {
+        refuseRevokedKeys(own, request);
         validatePath(own, listSignerRules(now));
         return isNotRevoked(own, [...signers, signer], request, checks);
       }, []);
@@ -99,6 +113,37 @@ function isNotRevoked(
 
 function listSignerRules(now: Date): PathRules {
   return { now, purpose: "any", policies: noPolicyInputs };
+}
+
+/** The key and not the certificate: whoever has it makes himself another one, or has another CA's for it. */
+function refuseRevokedKeys(
+  { certificates, anchor }: CertificatePath,
+  { revoked = [] }: CertificatePathRequest,
+): void {
+  for (const { spki } of [...certificates, anchor.certificate]) {
+    const found = revoked.find(({ certificate }) => equalBytes(certificate.spki, spki));
+    if (found === undefined) continue;
+    throw new TrustError(
+      "ANCHOR_REVOKED",
+      `the trust root has revoked ${found.subject}, on whose word this rests`,
+      {
+        facts: { subject: found.subject, sha256: found.fingerprintSha256 },
+        hint: "the publisher must sign with a certificate of another CA",
+      },
+    );
+  }
+}
+
+function checkUsage(
+  { subject, extendedKeyUsage }: Certificate,
+  { signerUsage = "" }: CertificatePathRequest,
+): void {
+  if (signerUsage === "" || extendedKeyUsage?.includes(signerUsage)) return;
+  throw new TrustError(
+    "SIGNER_PURPOSE",
+    `the certificate of ${subject.text} lacks the extended key usage ${signerUsage}, which its role wants`,
+    { facts: { subject: subject.text, extendedKeyUsage } },
+  );
 }
 
 function untrusted(signer: Certificate): TrustError {

@@ -20,7 +20,7 @@ export type CertificatePath = {
 };
 
 /** What the last certificate of a path must be good for. */
-export type Purpose = "codesigning" | "any";
+export type Purpose = "codesigning" | "timestamping" | "any";
 
 export type PathRules = {
   readonly now: Date;
@@ -65,6 +65,12 @@ export function isSelfIssued({ subject, issuer }: Certificate): boolean {
   return subject.key === issuer.key;
 }
 
+/** What the extended key usage of a CA allows, where there is one. */
+const ISSUES = {
+  codesigning: { oid: extendedKeyUsages.codeSigning, what: "code signing" },
+  timestamping: { oid: extendedKeyUsages.timeStamping, what: "time-stamping" },
+} as const;
+
 function checkAuthority(certificate: Certificate, { now, purpose }: PathRules): void {
   const subject = certificate.subject.text;
   // RFC 5280, 6.1.3 (a) (2).
@@ -83,13 +89,10 @@ function checkAuthority(certificate: Certificate, { now, purpose }: PathRules): 
     throw invalid(certificate, "may not sign certificates (keyUsage)");
   }
   const purposes = certificate.extendedKeyUsage;
-  if (
-    purpose === "codesigning" &&
-    purposes !== undefined &&
-    !purposes.includes(extendedKeyUsages.codeSigning) &&
-    !purposes.includes(extendedKeyUsages.any)
-  ) {
-    throw invalid(certificate, "may not issue certificates for code signing (extendedKeyUsage)");
+  if (purpose === "any" || purposes === undefined) return;
+  const { oid, what } = ISSUES[purpose];
+  if (!purposes.includes(oid) && !purposes.includes(extendedKeyUsages.any)) {
+    throw invalid(certificate, `may not issue certificates for ${what} (extendedKeyUsage)`);
   }
 }
 
@@ -115,6 +118,10 @@ function checkSigner(signer: Certificate, { now, purpose }: PathRules): void {
   }
   refuseUnknownCritical(signer);
   if (purpose === "any") return;
+  if (purpose === "timestamping") {
+    checkTimeStamping(signer);
+    return;
+  }
   if (signer.keyUsage?.has(keyUsages.digitalSignature) === false) {
     throw notFor(subject, "its keyUsage does not include digitalSignature");
   }
@@ -122,6 +129,29 @@ function checkSigner(signer: Certificate, { now, purpose }: PathRules): void {
   if (signer.extendedKeyUsage?.includes(extendedKeyUsages.codeSigning) !== true) {
     throw notFor(subject, "its extendedKeyUsage does not include codeSigning");
   }
+}
+
+/**
+ * RFC 3161, 2.3: timeStamping, critical, and nothing else, so that no key that stamps signs anything but stamps.
+ *
+ * @throws TrustError SIGNER_PURPOSE
+ */
+export function checkTimeStamping(signer: Certificate): void {
+  const { keyUsage, extendedKeyUsage: purposes = [], isExtendedKeyUsageCritical } = signer;
+  const signs = [keyUsages.digitalSignature, keyUsages.contentCommitment];
+  const isAlone = purposes.length === 1 && purposes[0] === extendedKeyUsages.timeStamping;
+  const why = !isAlone
+    ? "its extendedKeyUsage is not timeStamping alone"
+    : !isExtendedKeyUsageCritical
+      ? "its extendedKeyUsage is not critical"
+      : keyUsage !== undefined && !signs.some((bit) => keyUsage.has(bit))
+        ? "its keyUsage does not include digitalSignature"
+        : undefined;
+  if (why === undefined) return;
+  const subject = signer.subject.text;
+  throw new TrustError("SIGNER_PURPOSE", `${subject} may not make time-stamps: ${why}`, {
+    facts: { subject },
+  });
 }
 
 function checkNames(certificate: Certificate, names: NameConstraintState): void {

@@ -14,6 +14,8 @@ export type TrustErrorCode =
   | "DIGEST_MISMATCH"
   | "MANIFEST_TOO_LARGE"
   | "SIGNER_NOT_FOUND"
+  /** Each signature is right, and fewer distinct signers, or anchors above them, stand behind it than are wanted. */
+  | "THRESHOLD_NOT_MET"
   | "SIGNER_EXPIRED"
   | "SIGNER_NOT_YET_VALID"
   /** keyUsage or extKeyUsage do not allow signing code. */
@@ -30,6 +32,12 @@ export type TrustErrorCode =
   | "CHAIN_POLICY"
   /** Finding a chain, or proving lists, took more signature checks than anything honest takes. */
   | "CHAIN_TOO_COMPLEX"
+  /** Certificates have expired, and the time-stamp that should speak for them is none within the profile. */
+  | "TIMESTAMP_MALFORMED"
+  /** The same, and the time-stamp is one of another signature, or by nobody whom a pinned anchor lets stamp. */
+  | "TIMESTAMP_INVALID"
+  /** It took more time or memory than anything honest takes, and was ended unanswered. */
+  | "VERIFICATION_ABANDONED"
   /** A proven list of its issuer names the certificate. */
   | "CERTIFICATE_REVOKED"
   /** The caller's file is not a certificate revocation list. */
@@ -41,7 +49,21 @@ export type TrustErrorCode =
   | "CRL_NOT_YET_VALID"
   /** None of the lists that would cover it is signed by one who may, or one has critical parts that we do not interpret. */
   | "CRL_INVALID"
-  | "ANCHOR_MALFORMED";
+  | "ANCHOR_MALFORMED"
+  /** A trust root has revoked the key of the anchor, or of a CA on the way to one. */
+  | "ANCHOR_REVOKED"
+  /** A trust root is wanted, none is remembered, and the source has no first one. */
+  | "TRUST_ROOT_MISSING"
+  /** Not a trust root document, or one by which nobody could sign. */
+  | "TRUST_ROOT_MALFORMED"
+  /** Not the version that follows the one that is believed, or another document of the same version. */
+  | "TRUST_ROOT_VERSION"
+  /** A version that was replaced already. */
+  | "TRUST_ROOT_OLDER"
+  /** It takes back what the one before it had settled: a revocation, the smallest sequence, the product, its time. */
+  | "TRUST_ROOT_WEAKER"
+  /** Nothing newer is known, and its time is over. */
+  | "TRUST_ROOT_EXPIRED";
 
 export class TrustError extends ThemisError<TrustErrorCode> {
   constructor(code: TrustErrorCode, message: string, details?: FailureDetails) {
@@ -51,7 +73,7 @@ export class TrustError extends ThemisError<TrustErrorCode> {
 
 /** Runs a reader and turns what it refuses into a reason not to believe. Bugs pass through. */
 export function refuseMalformed<T>(
-  code: "SIGNATURE_MALFORMED" | "ANCHOR_MALFORMED" | "CRL_MALFORMED",
+  code: "SIGNATURE_MALFORMED" | "ANCHOR_MALFORMED" | "CRL_MALFORMED" | "TIMESTAMP_MALFORMED",
   read: () => T,
 ): T {
   try {

@@ -4,18 +4,18 @@
  *   content + signature + anchors + now   ->   who signed, by which anchor     or a TrustError
  *
  * Every signer in the message must verify, not just one: a message with a bad signer was put together by
- * someone who is not the publisher. How many different signers are enough is the caller's policy; count
- * `publicKeySha256`, because one key can have many certificates.
+ * someone who is not the publisher. How many different signers are enough is the caller's policy (threshold.ts).
  */
-import { createHash } from "node:crypto";
 import { sha256 } from "../base/digest.ts";
 import { algorithmName } from "../format/cms/algorithm.ts";
 import type { Certificate } from "../format/cms/certificate.ts";
-import { equalBytes } from "../format/cms/der.ts";
 import { decodeSignedData, type SignedData, type SignerInfo } from "../format/cms/signed-data.ts";
-import { verifyCertificatePath } from "./certification-path.ts";
-import { isSignatureBy } from "./signature.ts";
+import { type VerifiedPath, verifyCertificatePath } from "./certification-path.ts";
+import { noPolicyInputs, type PolicyInputs } from "./policy-graph.ts";
 import { SignatureChecks } from "./signature-checks.ts";
+import { signerOf } from "./signer-certificate.ts";
+import { type CountedSigner, checkThreshold } from "./threshold.ts";
+import { type FoundTimeStamp, findTimeStamp, type TimeStampReport } from "./time-stamp.ts";
 import { refuseMalformed, TrustError } from "./trust-error.ts";
 import type { TrustPolicy } from "./trust-policy.ts";
 
@@ -45,6 +45,8 @@ export type SignerReport = {
   readonly notRevoked: boolean;
   /** The signer's own claim, for display only. */
   readonly signingTime: Date | undefined;
+  /** By whom and when the signature was seen; undefined when no authority that is pinned for it says so. */
+  readonly timestamp: TimeStampReport | undefined;
 };
 
 export type SignatureRequest = TrustPolicy & {
@@ -53,58 +55,103 @@ export type SignatureRequest = TrustPolicy & {
   readonly now: Date;
 };
 
+type CheckedRequest = SignatureRequest & { readonly checks: SignatureChecks };
+
 /** @throws TrustError, with any code but ANCHOR_MALFORMED and CRL_MALFORMED */
 export function verifySignature(request: SignatureRequest): SignatureReport {
-  const { content, signature } = request;
-  refuseLarge("MANIFEST_TOO_LARGE", "signed document", content, MAX_CONTENT_BYTES);
+  const { signature } = request;
+  refuseOversize(request);
+  const signed = refuseMalformed("SIGNATURE_MALFORMED", () => decodeSignedData(signature));
+  const checks = new SignatureChecks();
+  const verified = signed.signers.map((signer) => verifySigner(signer, signed, { ...request, checks }));
+  checkThreshold(verified, request);
+  return { signers: verified.map(({ report }) => report) };
+}
+
+/**
+ * One message that satisfies each of several policies, as a trust root does the one before it and itself. Every signer is
+ * vouched for by one of them at least, and counts for each that does.
+ *
+ * @throws TrustError, with any code but ANCHOR_MALFORMED and CRL_MALFORMED
+ */
+export function verifyForEach(
+  { content, signature, now }: Pick<SignatureRequest, "content" | "signature" | "now">,
+  policies: readonly TrustPolicy[],
+): SignatureReport {
   refuseLarge("SIGNATURE_TOO_LARGE", "signature", signature, MAX_SIGNATURE_BYTES);
   const signed = refuseMalformed("SIGNATURE_MALFORMED", () => decodeSignedData(signature));
   const checks = new SignatureChecks();
-  return {
-    signers: signed.signers.map((signer) => verifySigner(signer, signed, { ...request, checks })),
-  };
+  const counted = policies.map((): CountedSigner[] => []);
+  const signers = signed.signers.map((signer) => {
+    const refusals: TrustError[] = [];
+    let report: SignerReport | undefined;
+    for (const [i, policy] of policies.entries()) {
+      try {
+        const verified = verifySigner(signer, signed, { ...policy, content, signature, now, checks });
+        counted[i]!.push(verified);
+        report ??= verified.report;
+      } catch (error) {
+        if (!(error instanceof TrustError) || error.code === "CHAIN_TOO_COMPLEX") throw error;
+        refusals.push(error);
+      }
+    }
+    if (report === undefined) throw refusals[0];
+    return report;
+  });
+  for (const [i, policy] of policies.entries()) checkThreshold(counted[i]!, policy);
+  return { signers };
+}
+
+function onlyPolicy(policy: string): Pick<PolicyInputs, "acceptable" | "requireExplicitPolicy"> {
+  return { acceptable: new Set([policy]), requireExplicitPolicy: true };
+}
+
+/** @throws TrustError MANIFEST_TOO_LARGE, SIGNATURE_TOO_LARGE */
+export function refuseOversize({
+  content,
+  signature,
+}: Pick<SignatureRequest, "content" | "signature">): void {
+  refuseLarge("MANIFEST_TOO_LARGE", "signed document", content, MAX_CONTENT_BYTES);
+  refuseLarge("SIGNATURE_TOO_LARGE", "signature", signature, MAX_SIGNATURE_BYTES);
 }
 
 /**
  * That every signer named in it signed exactly this content and is not expired. Says nothing of who they are: for a publisher
  * who has no anchor at hand, never for a device.
  *
+ * @returns their certificates
  * @throws TrustError
  */
 export function checkSignedContent({
   content,
   signature,
   now,
-}: Pick<SignatureRequest, "content" | "signature" | "now">): void {
+}: Pick<SignatureRequest, "content" | "signature" | "now">): readonly Certificate[] {
   refuseLarge("SIGNATURE_TOO_LARGE", "signature", signature, MAX_SIGNATURE_BYTES);
   const signed = refuseMalformed("SIGNATURE_MALFORMED", () => decodeSignedData(signature));
-  for (const signer of signed.signers) {
-    const { subject, notAfter } = signerOf(signer, signed, content);
-    if (now <= notAfter) continue;
+  return signed.signers.map((signer) => {
+    const certificate = signerOf(signer, signed, content);
+    const { subject, notAfter } = certificate;
+    if (now <= notAfter) return certificate;
     throw new TrustError(
       "SIGNER_EXPIRED",
       `the certificate of the signer ${subject.text} expired on ${notAfter.toISOString()}`,
       { facts: { subject: subject.text } },
     );
-  }
+  });
 }
 
 function verifySigner(
   signer: SignerInfo,
   signed: SignedData,
-  { content, anchors, now, crls = [], requireCrl, checks }: SignatureRequest & { checks: SignatureChecks },
-): SignerReport {
-  const certificate = signerOf(signer, signed, content);
-  const { anchor, notRevoked } = verifyCertificatePath({
-    signer: certificate,
-    intermediates: signed.certificates,
-    anchors,
-    now,
-    crls: [...crls, ...signed.crls],
-    requireCrl,
-    checks,
-  });
-  return {
+  request: CheckedRequest,
+): CountedSigner & { readonly report: SignerReport } {
+  if (request.trustRoot !== undefined)
+    throw new TypeError("the trust root says what to demand, and was not asked");
+  const certificate = signerOf(signer, signed, request.content);
+  const stamp = findTimeStamp(signer, signed, request);
+  const { anchor, notRevoked } = findPath(certificate, signed, stamp, request);
+  const report = {
     subject: certificate.subject.text,
     issuer: certificate.issuer.text,
     serial: certificate.serial,
@@ -116,61 +163,39 @@ function verifySigner(
     anchor: anchor.subject,
     notRevoked,
     signingTime: signer.signingTime,
+    timestamp: stamp?.kind === "proven" ? stamp.report : undefined,
   };
+  return { certificate, anchor, report };
 }
 
-/** The certificate whose key signed this content. */
-function signerOf(signer: SignerInfo, { certificates }: SignedData, content: Uint8Array): Certificate {
-  const certificate = findSigner(signer, certificates);
-  // RFC 5652, 5.6: the signature is over the attributes, the attributes hold the digest of the content.
-  if (!isSignatureBy(certificate.spki, signer.signatureAlgorithm, signer.signedBytes, signer.signature)) {
-    throw new TrustError(
-      "SIGNATURE_INVALID",
-      `the signature by ${certificate.subject.text} is not one of its key`,
-      { facts: { subject: certificate.subject.text } },
-    );
+/**
+ * As of now, or else as of the time when an authority saw the signature: what was signed while a certificate was valid does
+ * not become worse when that is over. Lists are judged as of now in both cases: who is revoked, for whatever date, is refused,
+ * because a key that was stolen may have been used before anybody noticed.
+ */
+function findPath(
+  signer: Certificate,
+  { certificates, crls }: SignedData,
+  stamp: FoundTimeStamp | undefined,
+  request: CheckedRequest,
+): VerifiedPath {
+  const { anchors, now, requireCrl, checks, signerUsage, signerPolicy, revoked } = request;
+  const path = {
+    ...{ signer, intermediates: certificates, anchors, now, requireCrl, checks, signerUsage, revoked },
+    crls: [...(request.crls ?? []), ...crls],
+    policies: signerPolicy ? { ...noPolicyInputs, ...onlyPolicy(signerPolicy) } : undefined,
+  };
+  try {
+    return verifyCertificatePath(path);
+  } catch (error) {
+    if (!(error instanceof TrustError) || error.code === "CHAIN_TOO_COMPLEX" || stamp === undefined)
+      throw error;
+    if (stamp.kind === "proven") return verifyCertificatePath({ ...path, validAt: [stamp.seenBy] });
+    if (error.code !== "SIGNER_EXPIRED" && error.code !== "CHAIN_EXPIRED") throw error;
+    const { code, message, facts, hint } = stamp.refusal;
+    const details = { facts, cause: error, ...(hint !== undefined && { hint }) };
+    throw new TrustError(code, `${error.message}, and ${message}`, details);
   }
-  const digest = createHash(signer.digestAlgorithm).update(content).digest();
-  if (!equalBytes(digest, signer.messageDigest)) {
-    throw new TrustError("DIGEST_MISMATCH", "the signature belongs to another document", {
-      facts: {
-        expected: Buffer.from(signer.messageDigest).toString("hex"),
-        found: digest.toString("hex"),
-      },
-    });
-  }
-  return certificate;
-}
-
-/** RFC 5652, 5.3: by issuer and serial or by key identifier; two that fit would leave open who signed. */
-function findSigner(signer: SignerInfo, certificates: readonly Certificate[]): Certificate {
-  const { id } = signer;
-  const found = certificates.filter((certificate) =>
-    id.kind === "issuer-and-serial"
-      ? id.serial === certificate.serial && equalBytes(id.issuer, certificate.issuer.der)
-      : certificate.subjectKeyIdentifier !== undefined &&
-        equalBytes(id.keyIdentifier, certificate.subjectKeyIdentifier),
-  );
-  const [certificate] = found;
-  if (certificate === undefined || found.length > 1) {
-    throw new TrustError(
-      "SIGNER_NOT_FOUND",
-      `exactly one certificate in the signature should be the signer's, but ${found.length} are`,
-      { hint: "the signature must carry the signer's certificate" },
-    );
-  }
-  // RFC 5035, 5: otherwise another certificate of the same key could be put in the signer's place.
-  const [named] = signer.signingCertificates;
-  if (named !== undefined) {
-    const digest = createHash(named.hash).update(certificate.der).digest();
-    if (!equalBytes(digest, named.digest)) {
-      throw new TrustError(
-        "SIGNER_NOT_FOUND",
-        "signingCertificateV2 names another certificate than the signer's",
-      );
-    }
-  }
-  return certificate;
 }
 
 function refuseLarge(

@@ -14,13 +14,17 @@ import type { Identity } from "./pki.ts";
 export type IssueRequest = {
   readonly name: string;
   /** Who signs; itself when nobody does. */
-  readonly by?: Identity;
+  readonly by?: Identity | undefined;
   /** "/O=Themis Test/CN=<name>" unless given. */
   readonly subject?: string;
   /** Lines of an `openssl` extension section. */
   readonly extensions: readonly string[];
   /** Has the key of this one. */
   readonly keyOf?: Identity;
+  /** Words behind `-newkey`; a key on P-256 unless given. */
+  readonly newKey?: readonly string[];
+  /** What the issuer signs with. */
+  readonly digest?: string;
   readonly from?: string;
   readonly to?: string;
   /** Hex; random unless given. */
@@ -91,7 +95,8 @@ export class Authority {
     const keyPath = keyOf?.keyPath ?? join(own, "key.pem");
     const request = join(own, "csr.pem");
     const dn = ["-subj", subject, "-utf8"];
-    const fresh = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", keyPath];
+    const { newKey = ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"], digest = "sha256" } = odd;
+    const fresh = ["-newkey", ...newKey, "-nodes", "-keyout", keyPath];
     const key = keyOf === undefined ? fresh : ["-key", keyPath];
     this.#openssl(own, ["req", "-new", "-config", this.#at("ca.cnf"), ...key, ...dn, "-out", request]);
     const signer =
@@ -108,7 +113,7 @@ export class Authority {
     const config = odd.serial === undefined ? this.#at("ca.cnf") : join(own, "ca.cnf");
     this.#openssl(own, [
       ...["ca", "-batch", "-notext", "-preserveDN", "-config", config, ...signer, ...dates, "-in", request],
-      ...["-extfile", join(own, "extensions.cnf"), "-extensions", "e", "-out", out],
+      ...["-extfile", join(own, "extensions.cnf"), "-extensions", "e", "-md", digest, "-out", out],
     ]);
     const pem = readFileSync(out);
     return { name, keyPath, certificatePath: out, pem, der: derOf(pem) };
@@ -158,6 +163,13 @@ export class Authority {
 
 function derOf(pem: Buffer): Buffer {
   return Buffer.from(pem.toString("latin1").replace(/-----[^-]+-----|\s/g, ""), "base64");
+}
+
+export function pemOf(label: "CERTIFICATE" | "X509 CRL", der: Uint8Array): Buffer {
+  const lines = Buffer.from(der)
+    .toString("base64")
+    .match(/.{1,64}/g)!;
+  return Buffer.from([`-----BEGIN ${label}-----`, ...lines, `-----END ${label}-----`, ""].join("\n"));
 }
 
 export type OpensslVerifyRequest = {

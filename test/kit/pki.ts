@@ -10,23 +10,9 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-export type KeyKind = "rsa-3072" | "p-256" | "p-384" | "ed25519" | "rsa-1024";
+export type KeyKind = "rsa-3072" | "p-256" | "p-384" | "ed25519";
 
-export type PkiDefect =
-  | "expired-signer"
-  | "future-signer"
-  | "no-code-signing"
-  | "no-digital-signature"
-  | "intermediate-not-ca"
-  | "intermediate-without-basic-constraints"
-  | "intermediate-no-key-cert-sign"
-  | "intermediate-expired"
-  | "intermediate-other-purpose"
-  | "intermediate-unknown-critical"
-  | "signer-unknown-critical"
-  | "root-path-length"
-  | "root-expired"
-  | "root-not-ca";
+export type PkiDefect = "expired-signer" | "no-code-signing" | "root-not-ca";
 
 export type PkiRequest = {
   /** The signer's key. */
@@ -65,9 +51,8 @@ export type Pki = {
 
 const VALID = { from: "20200101000000Z", to: "20491231235959Z" };
 const PAST = { from: "20200101000000Z", to: "20210101000000Z" };
-const FUTURE = { from: "20480101000000Z", to: "20491231235959Z" };
 
-const UNKNOWN_CRITICAL = "1.3.6.1.4.1.55555.1=critical,ASN1:NULL";
+const INTERMEDIATE = ["basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign,cRLSign"];
 
 export function makePki({
   key = "p-256",
@@ -81,23 +66,18 @@ export function makePki({
     "[ca]\ndefault_ca=d\n[d]\nrand_serial=yes\npolicy=p\ndatabase=$ENV::CA_FOLDER/index.txt\nnew_certs_dir=$ENV::CA_FOLDER\nunique_subject=no\ndefault_md=sha256\nemail_in_dn=no\nstring_mask=utf8only\n[p]\norganizationName=supplied\ncommonName=supplied\n[req]\ndistinguished_name=dn\nstring_mask=utf8only\n[dn]\n",
   );
   const rootLines = [
-    defect === "root-not-ca"
-      ? "basicConstraints=critical,CA:FALSE"
-      : authority(defect === "root-path-length" ? 0 : undefined),
+    `basicConstraints=critical,CA:${defect === "root-not-ca" ? "FALSE" : "TRUE"}`,
     "keyUsage=critical,keyCertSign,cRLSign",
   ];
-  const root = issue(folder, "root", caKey, undefined, rootLines, defect === "root-expired" ? PAST : VALID);
+  const root = issue(folder, "root", caKey, undefined, rootLines, VALID);
   const otherRoot = issue(folder, "other-root", caKey, undefined, rootLines, VALID);
   const intermediates: Identity[] = [];
   for (let i = 1; i <= count; i++) {
     const issuer = intermediates.at(-1) ?? root;
-    // The defect sits in the last one, which issues the signer.
-    const own = i === count ? defect : undefined;
-    const validity = own === "intermediate-expired" ? PAST : VALID;
-    intermediates.push(issue(folder, `intermediate-${i}`, caKey, issuer, intermediateLines(own), validity));
+    intermediates.push(issue(folder, `intermediate-${i}`, caKey, issuer, INTERMEDIATE, VALID));
   }
   const issuer = intermediates.at(-1) ?? root;
-  const validity = defect === "expired-signer" ? PAST : defect === "future-signer" ? FUTURE : VALID;
+  const validity = defect === "expired-signer" ? PAST : VALID;
   const signer = issue(folder, "signer", key, issuer, signerLines(defect), validity);
   const chainPath = join(folder, "chain.pem");
   writeFileSync(chainPath, Buffer.concat(intermediates.toReversed().map(({ pem }) => pem)));
@@ -120,7 +100,7 @@ export type OpensslSignRequest = {
   readonly signers: readonly Identity[];
   /** PEM file with intermediates. */
   readonly chainPath?: string;
-  readonly digest?: "sha1" | "sha256" | "sha384" | "sha512";
+  readonly digest?: "md5" | "sha1" | "sha224" | "sha256" | "sha384" | "sha512" | "sha3-256";
   readonly pss?: boolean;
   /** More words for `openssl cms -sign`: "-keyid", "-noattr", "-cades", "-nodetach" ... */
   readonly extra?: readonly string[];
@@ -185,27 +165,11 @@ export function opensslVerifies(root: Identity, content: Uint8Array, signature: 
   }
 }
 
-function authority(pathLength: number | undefined): string {
-  return `basicConstraints=critical,CA:TRUE${pathLength === undefined ? "" : `,pathlen:${pathLength}`}`;
-}
-
-function intermediateLines(defect: PkiDefect | undefined): string[] {
-  const lines: string[] = [];
-  if (defect === "intermediate-not-ca") lines.push("basicConstraints=critical,CA:FALSE");
-  else if (defect !== "intermediate-without-basic-constraints") lines.push(authority(undefined));
-  const usage = defect === "intermediate-no-key-cert-sign" ? "cRLSign" : "keyCertSign,cRLSign";
-  lines.push(`keyUsage=critical,${usage}`);
-  if (defect === "intermediate-other-purpose") lines.push("extendedKeyUsage=serverAuth");
-  if (defect === "intermediate-unknown-critical") lines.push(UNKNOWN_CRITICAL);
-  return lines;
-}
-
 function signerLines(defect: PkiDefect | undefined): string[] {
   return [
     "basicConstraints=critical,CA:FALSE",
-    `keyUsage=critical,${defect === "no-digital-signature" ? "keyEncipherment" : "digitalSignature"}`,
+    "keyUsage=critical,digitalSignature",
     `extendedKeyUsage=${defect === "no-code-signing" ? "emailProtection" : "codeSigning"}`,
-    ...(defect === "signer-unknown-critical" ? [UNKNOWN_CRITICAL] : []),
   ];
 }
 
@@ -260,8 +224,6 @@ function keyWords(key: KeyKind): string[] {
   switch (key) {
     case "rsa-3072":
       return ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:3072"];
-    case "rsa-1024":
-      return ["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:1024"];
     case "p-256":
       return ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"];
     case "p-384":

@@ -11,7 +11,7 @@ const now = new Date("2026-06-01T00:00:00Z");
 
 export const KEYS = ["subjectKeyIdentifier=hash", "authorityKeyIdentifier=keyid"];
 export const CA = ["basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign,cRLSign", ...KEYS];
-const SIGNER = ["keyUsage=critical,digitalSignature", "extendedKeyUsage=codeSigning", ...KEYS];
+export const SIGNER = ["keyUsage=critical,digitalSignature", "extendedKeyUsage=codeSigning", ...KEYS];
 
 export type Chain = {
   readonly leaf: Identity;

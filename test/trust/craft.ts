@@ -43,6 +43,8 @@ export const names = {
   sha1: "1.3.14.3.2.26",
   sha256: "2.16.840.1.101.3.4.2.1",
   sha384: "2.16.840.1.101.3.4.2.2",
+  sha512: "2.16.840.1.101.3.4.2.3",
+  ed25519: "1.3.101.112",
   ecdsaWithSha256: "1.2.840.10045.4.3.2",
 } as const;
 
@@ -68,22 +70,29 @@ export type CraftRequest = {
   readonly certificateTag?: number;
   readonly crls?: readonly Uint8Array[];
   readonly signers?: number;
+  readonly signatureAlgorithm?: Uint8Array;
+  /** ECDSA with SHA-256 by the signer's key unless given. */
+  readonly signWith?: (attributes: Uint8Array) => Uint8Array;
+  /** Stand beside the signer's own. */
+  readonly otherSigners?: readonly Uint8Array[];
 };
 
-/** A P-256 signature whose mathematics are right, whatever else is wrong with it. */
+/** A signature whose mathematics are right, whatever else is wrong with it. */
 export function craftSignature({ content, signer, certificates, ...odd }: CraftRequest): Buffer {
   const attributes = [...(odd.attributes ?? [contentTypeAttribute(), messageDigestAttribute(content)])];
   if (odd.keepOrder !== true) attributes.sort(Buffer.compare);
   const tbs = readDer(signer.der).children[0]!;
   const id = sequence(tbs.children[3]!.bytes, tbs.children[1]!.bytes);
   const digestAlgorithm = odd.digestAlgorithm ?? sequence(oid(names.sha256));
-  const signature = sign("sha256", set(...attributes), createPrivateKey(readFileSync(signer.keyPath)));
+  const byKey = (bytes: Uint8Array): Buffer =>
+    sign("sha256", bytes, createPrivateKey(readFileSync(signer.keyPath)));
+  const signature = (odd.signWith ?? byKey)(set(...attributes));
   const info = sequence(
     integer(odd.signerVersion ?? 1),
     id,
     digestAlgorithm,
     der(0xa0, ...attributes),
-    sequence(oid(names.ecdsaWithSha256)),
+    odd.signatureAlgorithm ?? sequence(oid(names.ecdsaWithSha256)),
     octets(signature),
     ...(odd.unsignedAttributes === undefined ? [] : [der(0xa1, ...odd.unsignedAttributes)]),
   );
@@ -94,7 +103,7 @@ export function craftSignature({ content, signer, certificates, ...odd }: CraftR
     sequence(oid(odd.eContentType ?? names.data), ...eContent),
     der(0xa0, ...certificates),
     ...(odd.crls === undefined ? [] : [der(0xa1, ...odd.crls)]),
-    set(...Array.from({ length: odd.signers ?? 1 }, () => info)),
+    set(...Array.from({ length: odd.signers ?? 1 }, () => info), ...(odd.otherSigners ?? [])),
   );
   return sequence(oid(odd.contentInfoType ?? names.signedData), der(0xa0, signedData));
 }

@@ -5,7 +5,7 @@ import { decodeCrl } from "../../src/format/cms/crl.ts";
 import { readTrustAnchors } from "../../src/trust/anchor.ts";
 import { verifyCertificatePath } from "../../src/trust/certification-path.ts";
 import { readCrls } from "../../src/trust/crl-file.ts";
-import { Authority, type List, type ListRequest, opensslAccepts } from "../kit/authority.ts";
+import { Authority, type List, type ListRequest, opensslAccepts, pemOf } from "../kit/authority.ts";
 import type { Identity } from "../kit/pki.ts";
 import { hasTool } from "../kit/tools.ts";
 
@@ -303,7 +303,7 @@ describe.skipIf(!hasTool("openssl"))("revocation", () => {
   });
 
   it("reads files with several lists, and refuses what is none", () => {
-    const pem = Buffer.concat([list(), rootList].map(({ der }) => pemOf(der)));
+    const pem = Buffer.concat([list(), rootList].map(({ der }) => pemOf("X509 CRL", der)));
     expect(readCrls(pem).map(({ issuer }) => issuer.text)).toEqual([
       "CN=ca,O=Themis Test",
       "CN=root,O=Themis Test",
@@ -320,8 +320,3 @@ describe.skipIf(!hasTool("openssl"))("revocation", () => {
     }
   });
 });
-
-function pemOf(der: Buffer): Buffer {
-  const lines = der.toString("base64").match(/.{1,64}/g)!;
-  return Buffer.from(["-----BEGIN X509 CRL-----", ...lines, "-----END X509 CRL-----", ""].join("\n"));
-}

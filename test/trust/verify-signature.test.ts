@@ -2,36 +2,17 @@ import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { decodeCrl } from "../../src/format/cms/crl.ts";
-import { readDer } from "../../src/format/cms/der.ts";
 import { attachCrls } from "../../src/publish/sign/attach-crls.ts";
 import { readTrustAnchors } from "../../src/trust/anchor.ts";
 import { SignatureValidator } from "../../src/trust/signature-validator.ts";
 import { TrustError } from "../../src/trust/trust-error.ts";
 import { verifySignature } from "../../src/trust/verify-signature.ts";
 import { Authority } from "../kit/authority.ts";
-import {
-  makePki,
-  type OpensslSignRequest,
-  opensslSign,
-  opensslVerifies,
-  type Pki,
-  type PkiDefect,
-  type PkiRequest,
-} from "../kit/pki.ts";
+import { makePki, type OpensslSignRequest, opensslSign, type Pki, type PkiRequest } from "../kit/pki.ts";
 import { hasTool } from "../kit/tools.ts";
-import {
-  attribute,
-  type CraftRequest,
-  contentTypeAttribute,
-  craftSignature,
-  der,
-  messageDigestAttribute,
-  names,
-  octets,
-  oid,
-  sequence,
-} from "./craft.ts";
+import { attribute, type CraftRequest, craftSignature, octets, sequence } from "./craft.ts";
 
+/** The rules themselves are in openssl-agreement.test.ts; here is what is reported, and what is bounded. */
 const content = Buffer.from('{"version":"1.2.3"}');
 const now = new Date("2026-06-01T00:00:00Z");
 const OPENSSL_MS = 60_000;
@@ -123,312 +104,50 @@ describe.skipIf(!hasTool("openssl"))("verifySignature", () => {
       expect(new Set(signers.map(({ publicKeySha256 }) => publicKeySha256)).size).toBe(2);
     });
 
-    it("an empty document", () => {
-      const empty = Buffer.alloc(0);
-      expect(
-        check(pki, opensslSign({ content: empty, signers: [pki.signer], chainPath: pki.chainPath }), empty)
-          .signers,
-      ).toHaveLength(1);
-    });
-
     it("a chain pinned at its intermediate", () => {
       const anchors = readTrustAnchors(pki.intermediates[0]!.pem);
       const report = verifySignature({ content, signature: honest, anchors, now });
       expect(report.signers[0]?.anchor).toBe("CN=intermediate-1,O=Themis Test");
     });
-
-    it("one anchor of many", () => {
-      const anchors = readTrustAnchors(Buffer.concat([pki.otherRoot.pem, pki.root.pem]));
-      expect(verifySignature({ content, signature: honest, anchors, now }).signers).toHaveLength(1);
-    });
   });
 
-  describe("refuses a chain with", () => {
-    it.each<{ defect: PkiDefect; code: string }>([
-      { defect: "expired-signer", code: "SIGNER_EXPIRED" },
-      { defect: "future-signer", code: "SIGNER_NOT_YET_VALID" },
-      { defect: "no-code-signing", code: "SIGNER_PURPOSE" },
-      { defect: "no-digital-signature", code: "SIGNER_PURPOSE" },
-      { defect: "signer-unknown-critical", code: "CHAIN_INVALID" },
-      { defect: "intermediate-not-ca", code: "CHAIN_INVALID" },
-      { defect: "intermediate-without-basic-constraints", code: "CHAIN_INVALID" },
-      { defect: "intermediate-no-key-cert-sign", code: "CHAIN_INVALID" },
-      { defect: "intermediate-other-purpose", code: "CHAIN_INVALID" },
-      { defect: "intermediate-unknown-critical", code: "CHAIN_INVALID" },
-      { defect: "intermediate-expired", code: "CHAIN_EXPIRED" },
-      { defect: "root-path-length", code: "CHAIN_INVALID" },
-      { defect: "root-expired", code: "CHAIN_EXPIRED" },
-      { defect: "root-not-ca", code: "ANCHOR_MALFORMED" },
-    ])(
-      "$defect: $code",
-      ({ defect, code }) => {
-        const world = makePki({ defect });
-        try {
-          const signature = opensslSign({ content, signers: [world.signer], chainPath: world.chainPath });
-          expect(() => check(world, signature)).toThrow(refusal(code));
-        } finally {
-          world.remove();
-        }
-      },
-      OPENSSL_MS,
+  it("refuses an anchor that is no CA, and everything without anchors", () => {
+    const world = makePki({ defect: "root-not-ca" });
+    try {
+      const signature = opensslSign({ content, signers: [world.signer], chainPath: world.chainPath });
+      expect(() => check(world, signature)).toThrow(refusal("ANCHOR_MALFORMED"));
+    } finally {
+      world.remove();
+    }
+    expect(() => verifySignature({ content, signature: honest, anchors: [], now })).toThrow(
+      refusal("CHAIN_UNTRUSTED"),
     );
-
-    it("another root", () => {
-      const anchors = readTrustAnchors(pki.otherRoot.pem);
-      expect(() => verifySignature({ content, signature: honest, anchors, now })).toThrow(
-        refusal("CHAIN_UNTRUSTED"),
-      );
-    });
-
-    it(
-      "another root of the same name",
-      () => {
-        const stranger = makePki();
-        try {
-          expect(() => check(stranger, honest)).toThrow(refusal("CHAIN_UNTRUSTED"));
-        } finally {
-          stranger.remove();
-        }
-      },
-      OPENSSL_MS,
-    );
-
-    it("no anchors at all", () => {
-      expect(() => verifySignature({ content, signature: honest, anchors: [], now })).toThrow(
-        refusal("CHAIN_UNTRUSTED"),
-      );
-    });
-
-    it("its intermediate missing", () => {
-      expect(() => check(pki, opensslSign({ content, signers: [pki.signer] }))).toThrow(
-        refusal("CHAIN_UNTRUSTED"),
-      );
-    });
   });
 
-  describe("refuses a message by openssl", () => {
-    it.each<{ why: string; sign: Partial<OpensslSignRequest>; code: string }>([
-      { why: "that carries its content", sign: { extra: ["-nodetach"] }, code: "SIGNATURE_MALFORMED" },
-      { why: "without signed attributes", sign: { extra: ["-noattr"] }, code: "SIGNATURE_MALFORMED" },
-      { why: "without certificates", sign: { extra: ["-nocerts"] }, code: "SIGNER_NOT_FOUND" },
-      { why: "with SHA-1", sign: { digest: "sha1" }, code: "SIGNATURE_ALGORITHM" },
-      {
-        why: "of another content type",
-        sign: { extra: ["-econtent_type", "pkcs7-encryptedData"] },
+  it.each<{ what: string; odd: Partial<CraftRequest> }>([
+    {
+      what: "unsigned attributes",
+      odd: {
+        unsignedAttributes: Array.from({ length: 33 }, (_, i) => attribute(`1.2.${i}`, octets(content))),
+      },
+    },
+    { what: "certificates", odd: { certificates: Array.from({ length: 33 }, () => sequence()) } },
+    { what: "revocation lists", odd: { crls: Array.from({ length: 33 }, () => sequence()) } },
+  ])("refuses 33 $what, one more than there may be", ({ odd }) => {
+    const certificates = [pki.signer.der, pki.intermediates[0]!.der];
+    const signature = craftSignature({ content, signer: pki.signer, certificates, ...odd });
+    expect(() => check(pki, signature)).toThrow(
+      expect.objectContaining({
         code: "SIGNATURE_MALFORMED",
-      },
-    ])("$why", ({ sign, code }) => {
-      const signature = opensslSign({ content, signers: [pki.signer], chainPath: pki.chainPath, ...sign });
-      expect(() => check(pki, signature)).toThrow(refusal(code));
-    });
-
-    it(
-      "with a PSS salt that is not as long as the digest",
-      () => {
-        const rsa = pki.issueSigner("rsa", "rsa-3072");
-        const words = ["-keyopt", "rsa_padding_mode:pss", "-keyopt", "rsa_pss_saltlen:20"];
-        const signature = opensslSign({ content, signers: [rsa], chainPath: pki.chainPath, extra: words });
-        expect(() => check(pki, signature)).toThrow(refusal("SIGNATURE_ALGORITHM"));
-      },
-      OPENSSL_MS,
+        message: expect.stringMatching(/33 .*; the limit is 32/),
+      }),
     );
-
-    it("with an RSA key of 1024 bits", () => {
-      const weak = pki.issueSigner("weak", "rsa-1024");
-      const signature = opensslSign({ content, signers: [weak], chainPath: pki.chainPath });
-      expect(() => check(pki, signature)).toThrow(refusal("SIGNATURE_ALGORITHM"));
-    });
-
-    it("with two signers, when either signature is bad", () => {
-      const second = pki.issueSigner("other", "p-256");
-      const both = opensslSign({ content, signers: [pki.signer, second], chainPath: pki.chainPath });
-      const infos = readDer(both).children[1]!.children[0]!.children.at(-1)!.children;
-      expect(infos).toHaveLength(2);
-      for (const info of infos) {
-        const { byteOffset, length } = info.children.at(-1)!.content;
-        const changed = Buffer.from(both);
-        changed[byteOffset - both.byteOffset + length - 1]! ^= 1;
-        expect(() => check(pki, changed)).toThrow(refusal("SIGNATURE_INVALID"));
-      }
-    });
-  });
-
-  describe("refuses a crafted message with", () => {
-    const craft = (odd: Partial<CraftRequest> = {}) =>
-      craftSignature({
-        content,
-        signer: pki.signer,
-        certificates: [pki.signer.der, pki.intermediates[0]!.der],
-        ...odd,
-      });
-    const type = contentTypeAttribute();
-    const digest = messageDigestAttribute(content);
-    const sha256 = sequence(oid(names.sha256));
-
-    it("nothing wrong: it is accepted, and by openssl too", () => {
-      expect(check(pki, craft()).signers[0]?.signingTime).toBeUndefined();
-      expect(opensslVerifies(pki.root, content, craft())).toBe(true);
-    });
-
-    it.each<{ why: string; code?: string; odd: Partial<CraftRequest> }>([
-      { why: "messageDigest twice", odd: { attributes: [type, digest, digest] } },
-      {
-        why: "a second messageDigest of other bytes",
-        odd: { attributes: [type, digest, messageDigestAttribute(Buffer.from("other"))] },
-      },
-      {
-        why: "messageDigest with two values",
-        odd: {
-          attributes: [
-            type,
-            attribute(names.messageDigest, octets(Buffer.alloc(32)), octets(Buffer.alloc(32, 1))),
-          ],
-        },
-      },
-      { why: "no messageDigest", odd: { attributes: [type] } },
-      { why: "no contentType", odd: { attributes: [digest] } },
-      { why: "contentType twice", odd: { attributes: [type, type, digest] } },
-      {
-        why: "another signed content type",
-        odd: { attributes: [attribute(names.contentType, oid(names.signedData)), digest] },
-      },
-      {
-        why: "a messageDigest of 20 bytes",
-        odd: { attributes: [type, attribute(names.messageDigest, octets(Buffer.alloc(20)))] },
-      },
-      {
-        why: "an unknown attribute twice",
-        odd: {
-          attributes: [
-            type,
-            digest,
-            attribute("1.2.3", octets(content)),
-            attribute("1.2.3", octets(content)),
-          ],
-        },
-      },
-      { why: "an attribute without a value", odd: { attributes: [type, digest, attribute("1.2.3")] } },
-      { why: "signed attributes out of order", odd: { attributes: [digest, type], keepOrder: true } },
-      {
-        why: "a digest of other bytes",
-        code: "DIGEST_MISMATCH",
-        odd: { attributes: [type, messageDigestAttribute(Buffer.from("other"))] },
-      },
-      { why: "its content along", odd: { eContent: content } },
-      { why: "another content along", odd: { eContent: Buffer.from("other") } },
-      { why: "another eContentType", odd: { eContentType: "1.2.840.113549.1.9.16.1.4" } },
-      { why: "another message type", odd: { contentInfoType: names.data } },
-      { why: "version 3 without need", odd: { version: 3 } },
-      { why: "a signer of version 3 named by issuer", odd: { signerVersion: 3 } },
-      { why: "no signers", odd: { signers: 0 } },
-      { why: "17 signers", odd: { signers: 17 } },
-      { why: "no digest algorithms", odd: { digestAlgorithms: [] } },
-      {
-        why: "a digest algorithm nobody uses",
-        odd: { digestAlgorithms: [sha256, sequence(oid(names.sha384))] },
-      },
-      { why: "a digest algorithm twice", odd: { digestAlgorithms: [sha256, sha256] } },
-      {
-        why: "SHA-1 as digest",
-        code: "SIGNATURE_ALGORITHM",
-        odd: { digestAlgorithm: sequence(oid(names.sha1)) },
-      },
-      {
-        why: "unequal hashes",
-        code: "SIGNATURE_ALGORITHM",
-        odd: { digestAlgorithm: sequence(oid(names.sha384)) },
-      },
-      { why: "unsigned attributes that are none", odd: { unsignedAttributes: [octets(content)] } },
-      {
-        why: "33 unsigned attributes",
-        odd: {
-          unsignedAttributes: Array.from({ length: 33 }, (_, i) => attribute(`1.2.${i}`, octets(content))),
-        },
-      },
-      {
-        why: "an impossible signingTime",
-        odd: {
-          attributes: [type, digest, attribute(names.signingTime, der(0x17, Buffer.from("260230000000Z")))],
-        },
-      },
-      {
-        why: "a signingCertificateV2 of someone else",
-        code: "SIGNER_NOT_FOUND",
-        odd: {
-          attributes: [
-            type,
-            digest,
-            attribute(names.signingCertificateV2, sequence(sequence(sequence(octets(Buffer.alloc(32)))))),
-          ],
-        },
-      },
-      {
-        why: "a CMSAlgorithmProtection of other algorithms",
-        odd: {
-          attributes: [
-            type,
-            digest,
-            attribute(
-              names.algorithmProtection,
-              sequence(sequence(oid(names.sha384)), der(0xa1, oid(names.ecdsaWithSha256))),
-            ),
-          ],
-        },
-      },
-      { why: "an attribute certificate", odd: { certificates: [der(0xa2, octets(content))] } },
-      { why: "33 certificates", odd: { certificates: Array.from({ length: 33 }, () => sequence()) } },
-      { why: "a revocation list that is none", odd: { crls: [sequence()] } },
-      { why: "33 revocation lists", odd: { crls: Array.from({ length: 33 }, () => sequence()) } },
-      { why: "a revocation list of another format", odd: { crls: [der(0xa1, oid("1.2.3"))] } },
-    ])("$why", ({ odd, code = "SIGNATURE_MALFORMED" }) => {
-      expect(() => check(pki, craft(odd))).toThrow(refusal(code));
-    });
-
-    it("a good signingCertificateV2, CMSAlgorithmProtection and unsigned attribute: it is accepted", () => {
-      const hash = createHash("sha256").update(pki.signer.der).digest();
-      const named = attribute(names.signingCertificateV2, sequence(sequence(sequence(octets(hash)))));
-      const protection = attribute(
-        names.algorithmProtection,
-        sequence(sha256, der(0xa1, oid(names.ecdsaWithSha256))),
-      );
-      const unsignedAttributes = [attribute("1.2.3", octets(content))];
-      expect(
-        check(pki, craft({ attributes: [type, digest, named, protection], unsignedAttributes })).signers,
-      ).toHaveLength(1);
-    });
-
-    it("the same certificate 29 times: it is accepted", () => {
-      const many = Array.from({ length: 29 }, () => pki.intermediates[0]!.der);
-      expect(check(pki, craft({ certificates: [pki.signer.der, ...many] })).signers).toHaveLength(1);
-    });
   });
 
   describe("refuses bytes that are", () => {
-    it.each<{ why: string; signature: () => Uint8Array; code: string }>([
-      { why: "empty", signature: () => Buffer.alloc(0), code: "SIGNATURE_MALFORMED" },
-      {
-        why: "followed by a byte",
-        signature: () => Buffer.concat([honest, Buffer.of(0)]),
-        code: "SIGNATURE_MALFORMED",
-      },
-      { why: "cut off", signature: () => honest.subarray(0, -1), code: "SIGNATURE_MALFORMED" },
-      {
-        why: "the same in BER",
-        signature: () => Buffer.concat([Buffer.of(0x30, 0x80), honest.subarray(4), Buffer.of(0, 0)]),
-        code: "SIGNATURE_MALFORMED",
-      },
-      {
-        why: "longer than 64 KiB",
-        signature: () => Buffer.alloc((64 << 10) + 1),
-        code: "SIGNATURE_TOO_LARGE",
-      },
-    ])("$why", ({ signature, code }) => {
-      expect(() => check(pki, signature())).toThrow(refusal(code));
-    });
-
-    it("of another document, or of one longer than 16 MiB", () => {
-      expect(() => check(pki, honest, Buffer.from("other"))).toThrow(refusal("DIGEST_MISMATCH"));
+    it("of a document or signature beyond the bounds", () => {
       expect(() => check(pki, honest, Buffer.alloc((16 << 20) + 1))).toThrow(refusal("MANIFEST_TOO_LARGE"));
+      expect(() => check(pki, Buffer.alloc((64 << 10) + 1))).toThrow(refusal("SIGNATURE_TOO_LARGE"));
     });
 
     // Every certificate in it lies on the path and nothing is unsigned, so no byte is free.
@@ -480,22 +199,24 @@ describe.skipIf(!hasTool("openssl"))("verifySignature", () => {
   });
 
   describe("SignatureValidator", () => {
-    it("says who signed", () => {
+    it("says who signed", async () => {
       const validator = new SignatureValidator({ anchors: [pki.root.pem], now: () => now });
-      expect(validator.validate({ content, signature: honest }).signers).toHaveLength(1);
+      expect((await validator.validate({ content, signature: honest })).signers).toHaveLength(1);
     });
 
-    it("asks for revocation lists when it is told to, and takes them from files and from the signature", () => {
+    it("asks for revocation lists when it is told to, and takes them from files and from the signature", async () => {
       const authority = new Authority();
       try {
         const lists = [pki.root, pki.intermediates[0]!].map((by) => authority.list({ by }).der);
         const required = (crls: Uint8Array[]) =>
           new SignatureValidator({ anchors: [pki.root.pem], now: () => now, crls, requireCrl: true });
         const attached = attachCrls(honest, lists.map(decodeCrl)).signature;
-        expect(() => required([]).validate({ content, signature: honest })).toThrow(refusal("CRL_MISSING"));
+        await expect(required([]).validate({ content, signature: honest })).rejects.toThrow(
+          refusal("CRL_MISSING"),
+        );
         for (const report of [
-          required(lists).validate({ content, signature: honest }),
-          required([]).validate({ content, signature: attached }),
+          await required(lists).validate({ content, signature: honest }),
+          await required([]).validate({ content, signature: attached }),
         ]) {
           expect(report.signers).toEqual([expect.objectContaining({ notRevoked: true })]);
         }
@@ -520,10 +241,12 @@ describe.skipIf(!hasTool("openssl"))("verifySignature", () => {
       );
     });
 
-    it("takes an anchor in DER, and does not go on with a broken clock", () => {
+    it("takes an anchor in DER, and does not go on with a broken clock", async () => {
       const at = (time: Date) => new SignatureValidator({ anchors: [pki.root.der], now: () => time });
-      expect(at(now).validate({ content, signature: honest }).signers).toHaveLength(1);
-      expect(() => at(new Date(Number.NaN)).validate({ content, signature: honest })).toThrow(TypeError);
+      expect((await at(now).validate({ content, signature: honest })).signers).toHaveLength(1);
+      await expect(at(new Date(Number.NaN)).validate({ content, signature: honest })).rejects.toThrow(
+        TypeError,
+      );
     });
   });
 });

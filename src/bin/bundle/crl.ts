@@ -8,18 +8,18 @@ import { attachCrls } from "../../publish/sign/attach-crls.ts";
 import { checkSignedContent, verifySignature } from "../../trust/verify-signature.ts";
 import { command, type Tools } from "../program.ts";
 import { loadTrustAnchors } from "../trust-anchors.ts";
-import { loadCrls, type TrustOptions, withTrustOptions } from "../trust-options.ts";
+import { type CrlOptions, loadCrls, withCrlOptions } from "../trust-options.ts";
 
 export function crlCommand({ say }: Tools): Command {
   const crl = command("crl", "revocation lists that travel with a bundle");
   crl.addCommand(
-    withTrustOptions(
+    withCrlOptions(
       command("attach", "put revocation lists into a bundle's signature, which stays as it is", [
         "themis-bundle crl attach bundle --crl root.crl --crl ca.crl --trust-anchor pki/root.pem --require-crl",
       ])
         .argument("<bundle>", "a signed bundle that is not published yet")
         .option("--trust-anchor <file>", "also prove the result as devices do that pin this certificate"),
-    ).action(async (folder: string, options: TrustOptions & { trustAnchor?: string }) => {
+    ).action(async (folder: string, options: CrlOptions & { trustAnchor?: string }) => {
       if (options.crl.length === 0) throw new ThemisError("USAGE", "usage", "--crl names no revocation list");
       const { crls, requireCrl } = await loadCrls(options);
       const anchors = options.trustAnchor && (await loadTrustAnchors(options.trustAnchor));

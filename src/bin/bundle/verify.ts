@@ -1,8 +1,10 @@
 import type { Command } from "commander";
 import { openBundle } from "../../publish/bundle.ts";
 import { proveBundle } from "../../publish/prove-bundle.ts";
+import { logJson, logText } from "../log-words.ts";
 import { command, type Tools } from "../program.ts";
-import { loadTrustPolicy, type TrustOptions, withTrustOptions } from "../trust-options.ts";
+import { signerLines } from "../signer-lines.ts";
+import { loadReleasePolicy, type TrustOptions, withTrustOptions } from "../trust-options.ts";
 
 export function verifyCommand({ say, signal }: Tools): Command {
   return withTrustOptions(
@@ -11,22 +13,28 @@ export function verifyCommand({ say, signal }: Tools): Command {
       "themis-bundle verify bundle --trust-anchor pki/root.pem --crl ca.crl --require-crl",
     ])
       .argument("<bundle>", "a signed bundle")
-      .requiredOption("--trust-anchor <file>", "the certificate that devices pin, PEM"),
-  ).action(async (folder: string, options: TrustOptions & { trustAnchor: string }) => {
-    const { bundle, signers } = await proveBundle(await openBundle(folder), {
-      policy: await loadTrustPolicy(options, options.trustAnchor),
-      now: new Date(),
+      .option("--trust-anchor <file>", "the certificate that devices pin, PEM"),
+  ).action(async (folder: string, options: TrustOptions & { trustAnchor?: string }) => {
+    const now = new Date();
+    const { bundle, signers, logged } = await proveBundle(await openBundle(folder), {
+      policy: await loadReleasePolicy(options, options.trustAnchor, now),
+      now,
       signal,
     });
     const { product, version, packs } = bundle.manifest;
     say.result(
-      { schema: "themis-bundle/verify/1", product, version, signers, packs: packs.length },
+      {
+        schema: "themis-bundle/verify/1",
+        product,
+        version,
+        signers,
+        packs: packs.length,
+        ...logJson(logged),
+      },
       [
         `${product} ${version} is proven: signature, certification path, ${packs.length} packs`,
-        ...signers.map(
-          (signer) =>
-            `signed by ${signer.subject} (${signer.algorithm}), until ${signer.notAfter.toISOString()}`,
-        ),
+        ...signerLines(signers),
+        ...logText(logged),
       ].join("\n"),
     );
   });

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { ThemisError } from "../../base/error.ts";
 import type { DeltaChoice } from "../../fetch/offline/choose-assets.ts";
 import { makeOfflineBundle, type OfflineBundle } from "../../fetch/offline/make-bundle.ts";
+import { compiledIn } from "../client/compiled-in.ts";
 import { command, type Tools } from "../program.ts";
 import { loadTrustPolicy, type TrustOptions, withTrustOptions } from "../trust-options.ts";
 import { size } from "../units.ts";
@@ -9,12 +10,13 @@ import { SOURCE, type TransferOptions, transferOf, withTransferOptions } from ".
 
 type Options = TransferOptions &
   TrustOptions & {
-    readonly source: string;
-    readonly trustAnchor: string;
+    readonly source?: string;
+    readonly trustAnchor?: string;
     readonly out: string;
     readonly version: string;
     readonly from: readonly string[];
     readonly deltas: boolean;
+    readonly channel?: string;
   };
 
 export function bundleCommand({ say, signal }: Tools): Command {
@@ -24,28 +26,34 @@ export function bundleCommand({ say, signal }: Tools): Command {
         "themis-fetch bundle --source https://example.org/app --trust-anchor root.pem --out app.tar",
         "themis-fetch update --offline app.tar --root /opt/app --trust-anchor root.pem",
       ])
-        .requiredOption("--source <place>", SOURCE)
-        .requiredOption("--trust-anchor <file>", "the pinned certificate, PEM")
+        .option("--source <place>", SOURCE)
+        .option("--trust-anchor <file>", "the pinned certificate, PEM")
         .requiredOption("--out <file>", "the tar file to make; one that is there is replaced at the end")
         .option("--version <version>", "this release and no other", "")
+        .option("--channel <name>", "take the channel's document along, and what it offers to all")
         .option("--from <version...>", "deltas from these older versions only (default: from all)", [])
         .option("--no-deltas", "whole files only"),
     ),
   ).action(async (options: Options) => {
-    const { source, mirror: mirrors, version, out: output } = options;
+    const { mirror: mirrors, version, channel, out: output } = options;
+    const source = options.source ?? compiledIn()?.source;
+    if (source === undefined)
+      throw new ThemisError("USAGE", "usage", "--source is needed: the page to bundle from");
     const made = await makeOfflineBundle(
       {
         source,
         mirrors,
         version,
+        channel,
         output,
         signal,
-        ...(await transferOf(options)),
+        ...(await transferOf({ ...options, source })),
         deltas: deltaChoice(options),
         ...(await loadTrustPolicy(options, options.trustAnchor)),
-        inputs: [options.trustAnchor, options.ca, options.tokenFile, ...options.crl].filter(
-          (path) => path !== undefined,
-        ),
+        inputs: [
+          ...[options.trustAnchor, options.trustRoot, options.ca, options.tokenFile],
+          ...[...options.crl, ...(options.timestampAnchor ?? []), ...(options.logKey ?? [])],
+        ].filter((path) => path !== undefined),
       },
       {
         now: () => new Date(),
@@ -81,10 +89,14 @@ function resultText({
   assets,
   deltasFrom,
   sha256,
+  channel,
 }: OfflineBundle): string {
   const deltas = deltasFrom.length > 0 ? `deltas from ${deltasFrom.join(", ")}` : "no deltas";
   return [
     `${path}: ${product} ${version}, ${size(sizeBytes)}, ${assets.length} assets, ${deltas}`,
     `sha256 ${sha256}`,
+    ...(channel
+      ? [`with version ${channel.version} of the channel ${channel.channel}, good until ${channel.expires}`]
+      : []),
   ].join("\n");
 }

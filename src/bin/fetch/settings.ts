@@ -10,6 +10,7 @@ import {
 } from "../../fetch/config/load-config.ts";
 import { isGitHub } from "../../fetch/transfer/github-page.ts";
 import type { TrustPolicy } from "../../trust/trust-policy.ts";
+import { compiledIn, refuseAnother, refuseAnotherAnchor } from "../client/compiled-in.ts";
 import type { Reporter } from "../reporter.ts";
 import { loadTrustPolicy, type TrustOptions } from "../trust-options.ts";
 import { parseBytes } from "../units.ts";
@@ -23,7 +24,12 @@ export type SettingOptions = ConfigOptions &
     readonly source?: string;
     readonly root?: string;
     readonly trustAnchor?: string;
+    readonly logKey?: readonly string[];
+    readonly threshold?: number;
+    readonly trustRoot?: string;
     readonly version?: string;
+    readonly channel?: string;
+    readonly requireChannel?: boolean;
     readonly connections?: number;
     readonly mirror?: readonly string[];
     readonly keep?: readonly string[];
@@ -44,9 +50,9 @@ export function withConfig(made: Command): Command {
   );
 }
 
-/** @throws ConfigError; ThemisError USAGE */
+/** @throws ConfigError; ThemisError USAGE, ANCHOR_COMPILED_IN, SETTING_COMPILED_IN */
 export async function settled(options: SettingOptions, say: Reporter): Promise<LoadedConfig> {
-  const loaded = await loadConfig({ file: options.config, flags: flagsOf(options) });
+  const loaded = withCompiledIn(await loadConfig({ file: options.config, flags: flagsOf(options) }));
   const { logLevel } = loaded.configuration.advanced;
   const isSaid = say.options.quiet || say.options.debug;
   if (!isSaid) say.options = { ...say.options, quiet: logLevel === "quiet", debug: logLevel === "debug" };
@@ -65,9 +71,28 @@ export async function settledRoot(options: SettingOptions, say: Reporter): Promi
   return demanded(configuration.hotReload.root, "hotReload.root", "--root");
 }
 
-/** @throws ConfigError; TrustError ANCHOR_MALFORMED, CRL_MALFORMED */
+/** @throws ConfigError; ThemisError ANCHOR_COMPILED_IN; TrustError ANCHOR_MALFORMED, CRL_MALFORMED; LogError LOG_KEY_MALFORMED */
 export async function settledPolicy({ checker }: Configuration, options: TrustOptions): Promise<TrustPolicy> {
-  return loadTrustPolicy(options, demanded(checker.trustAnchor, "checker.trustAnchor", "--trust-anchor"));
+  const { logKeys: logKey, threshold, requireChannel, trustRoot } = checker;
+  const isPinned = trustRoot !== undefined && trustRoot !== "source";
+  const anchor =
+    compiledIn() || isPinned
+      ? checker.trustAnchor
+      : demanded(checker.trustAnchor, "checker.trustAnchor", "--trust-anchor");
+  const asked = { ...options, threshold, trustRoot, ...(logKey && { logKey }) };
+  return { ...(await loadTrustPolicy(asked, anchor)), requireChannel };
+}
+
+/** What a client of one product knows by itself: settings may name another place, and nothing else. */
+function withCompiledIn(loaded: LoadedConfig): LoadedConfig {
+  const own = compiledIn();
+  if (!own) return loaded;
+  const { checker } = loaded.configuration;
+  refuseAnotherAnchor(checker.trustAnchor, own);
+  refuseAnother("checker.channel", checker.channel, own.channel);
+  const source = checker.source ?? own.source;
+  const channel = own.channel === "" ? checker.channel : own.channel;
+  return { ...loaded, configuration: { ...loaded.configuration, checker: { ...checker, source, channel } } };
 }
 
 /** What a file says about GitHub waits until a source is there; a flag must be of use. @throws ThemisError USAGE */
@@ -89,7 +114,12 @@ function flagsOf(options: SettingOptions): FlagValue[] {
     ["checker.api", "--api", options.api],
     ["checker.tokenFile", "--token-file", options.tokenFile],
     ["checker.version", "--version", options.version],
+    ["checker.channel", "--channel", options.channel],
+    ["checker.requireChannel", "--require-channel", options.requireChannel],
     ["checker.trustAnchor", "--trust-anchor", options.trustAnchor],
+    ["checker.logKey", "--log-key", options.logKey],
+    ["checker.threshold", "--threshold", options.threshold],
+    ["checker.trustRoot", "--trust-root", options.trustRoot],
     ["autoUpdate.connections", "--connections", options.connections],
     ["autoUpdate.limitRate", "--limit-rate", limitRate === undefined ? undefined : parseRate(limitRate)],
     [

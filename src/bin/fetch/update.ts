@@ -41,8 +41,8 @@ export function checkCommand({ say, signal }: Tools): Command {
       say.result(
         offerJson("check", offer),
         offer.upToDate
-          ? `${offer.product} ${offer.to} is installed; nothing to do`
-          : `${offer.product} ${offer.to} is offered, ${offer.from || "nothing"} is installed; ${size(offer.bytesToFetch)} to fetch`,
+          ? nothingToDo(offer)
+          : `${offer.product} ${offer.to} is offered, ${offer.from || "nothing"} is installed; ${size(offer.bytesToFetch)} to fetch${channelText(offer)}`,
       );
       if (offer.upToDate && options.exitCode) process.exitCode = EXIT.nothingToDo;
     });
@@ -89,8 +89,10 @@ export function updateCommand({ say, signal }: Tools): Command {
   return withRetention(made)
     .option("--dry-run", "say what would be done and write nothing")
     .option("--exit-code", "exit with 5 when there is nothing to do")
-    .action(async (options: Options) => {
-      const request = await toRequest(options, { say, signal });
+    .option("--allow-downgrade", "this once, take a release that is older than one that was here")
+    .action(async (options: Options & { allowDowngrade?: boolean }) => {
+      const { allowDowngrade } = options;
+      const request = { ...(await toRequest(options, { say, signal })), allowDowngrade };
       if (options.dryRun) {
         const offer = await planOnly(request, planning(say));
         say.result(offerJson("plan", offer), planText(offer));
@@ -132,6 +134,8 @@ export function withSource(made: Command): Command {
     .option("--root <folder>", "the installed tree")
     .option("--trust-anchor <file>", "the pinned certificate, PEM")
     .option("--version <version>", "this release and no other")
+    .option("--channel <name>", "the line of releases to follow, such as stable (default: as last)")
+    .option("--require-channel", "refuse what comes without a signed document of the channel")
     .option(
       "--mirror <place...>",
       "where the same releases lie besides; asked when the source fails or is slow",
@@ -206,7 +210,7 @@ export async function requestOf(
   };
 }
 
-export function offerJson(name: string, { plan, ...offer }: Offer) {
+export function offerJson(name: string, { plan, followed: _, ...offer }: Offer) {
   return {
     schema: `themis-fetch/${name}/1`,
     ...offer,
@@ -254,9 +258,23 @@ export function planText(offer: Offer): string {
     ...lines,
     ...own,
     offer.upToDate
-      ? `${offer.product} ${offer.to} is installed; nothing to do`
+      ? nothingToDo(offer)
       : `${offer.from || "nothing"} -> ${offer.to}: ${steps.length} changes, ${size(bytesToFetch)} to fetch (full: ${size(offer.plan.bytesFull)})`,
   ].join("\n");
+}
+
+/** What a person should know of the channel besides: why it goes back, and what comes next. */
+export function channelText({ channel, to }: Pick<Offer, "channel" | "to">): string {
+  if (!channel) return "";
+  const recalled = channel.recalled && `; ${channel.recalled}`;
+  const isStep = channel.kind === "install" && channel.goal !== to;
+  return recalled + (isStep ? `; it is a step on the way to ${channel.goal}, which comes next` : "");
+}
+
+/** Where a channel's document keeps the device where it is, why. */
+export function nothingToDo({ product, to, channel }: Pick<Offer, "product" | "to" | "channel">): string {
+  if (channel?.kind === "stay") return channel.why.join("; ");
+  return `${product} ${to} is installed; nothing to do`;
 }
 
 export function staysText(beside: string): string {
@@ -268,7 +286,7 @@ export function resultJson(name: string, result: UpdateResult) {
 }
 
 export function resultText(result: UpdateResult): string {
-  if (result.kind === "nothing-to-do") return `${result.product} ${result.to} is installed; nothing to do`;
+  if (result.kind === "nothing-to-do") return nothingToDo(result);
   const fell = result.fellBack.length > 0 ? `, ${result.fellBack.length} files fell back to full` : "";
   const checked = result.checks.length > 0 ? `, ${result.checks.length} checks passed` : "";
   const restarted = result.restart ? `, restarted in ${seconds(result.restart.latencyMs)}` : "";
@@ -277,5 +295,6 @@ export function resultText(result: UpdateResult): string {
       ? "rollback: themis-fetch rollback"
       : `themis-fetch confirm keeps it until ${result.confirmUntil}; after that the next command that changes something, or a running watch, takes it back`;
   const full = `full: ${size(result.bytesFull)}, ${saved(result.bytesFetched, result.bytesFull)} saved`;
-  return `${result.from || "nothing"} -> ${result.to}: ${size(result.bytesFetched)} fetched (${full})${fell}${checked}${restarted}, ${seconds(result.durationMs)}, ${next}`;
+  const done = `${result.from || "nothing"} -> ${result.to}: ${size(result.bytesFetched)} fetched (${full})${fell}${checked}${restarted}, ${seconds(result.durationMs)}`;
+  return `${done}, ${next}${channelText(result)}`;
 }

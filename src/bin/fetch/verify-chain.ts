@@ -5,12 +5,13 @@ import { type Certificate, decodeCertificateFile } from "../../format/cms/certif
 import { ANY_POLICY } from "../../format/cms/certificate-extensions.ts";
 import { type VerifiedPath, verifyCertificatePath } from "../../trust/certification-path.ts";
 import { readPublicKey } from "../../trust/signature.ts";
+import { compiledIn, refuseAnotherAnchor } from "../client/compiled-in.ts";
 import { command, repeated, type Tools } from "../program.ts";
 import { readInput } from "../read-input.ts";
 import { loadTrustAnchors } from "../trust-anchors.ts";
-import { loadCrls, type TrustOptions, withTrustOptions } from "../trust-options.ts";
+import { type CrlOptions, loadCrls, withCrlOptions } from "../trust-options.ts";
 
-type Options = TrustOptions & {
+type Options = CrlOptions & {
   readonly trustAnchor: readonly string[];
   readonly untrusted: readonly string[];
   readonly time?: string;
@@ -22,7 +23,7 @@ type Options = TrustOptions & {
 };
 
 export function verifyChainCommand({ say }: Tools): Command {
-  return withTrustOptions(
+  return withCrlOptions(
     command(
       "verify-chain",
       "prove one certificate by RFC 5280, section 6; for audits and conformance suites",
@@ -56,9 +57,11 @@ export function verifyChainCommand({ say }: Tools): Command {
   });
 }
 
-/** @throws ThemisError USAGE, FILE_UNREADABLE; CmsError, TrustError */
+/** @throws ThemisError USAGE, ANCHOR_COMPILED_IN, FILE_UNREADABLE; CmsError, TrustError */
 async function verifyChain(leaf: string, options: Options): Promise<VerifiedPath> {
-  if (options.trustAnchor.length === 0)
+  const own = compiledIn();
+  if (own) refuseAnotherAnchor(options.trustAnchor[0], own);
+  else if (options.trustAnchor.length === 0)
     throw usage("--trust-anchor is needed: only a pinned certificate can vouch");
   const { purpose } = options;
   if (purpose !== "codesigning" && purpose !== "any") {
@@ -71,7 +74,7 @@ async function verifyChain(leaf: string, options: Options): Promise<VerifiedPath
   return verifyCertificatePath({
     signer: signer!,
     intermediates: (await Promise.all(options.untrusted.map(readCertificates))).flat(),
-    anchors: (await Promise.all(options.trustAnchor.map(loadTrustAnchors))).flat(),
+    anchors: own?.trustAnchors ?? (await Promise.all(options.trustAnchor.map(loadTrustAnchors))).flat(),
     now: parseTime(options.time),
     purpose,
     policies: {

@@ -16,7 +16,16 @@ import { EXIT } from "../exit-status.ts";
 import { command, type Tools } from "../program.ts";
 import { size } from "../units.ts";
 import { settled } from "./settings.ts";
-import { offerJson, requestOf, resultJson, resultText, type UpdateOptions, withSource } from "./update.ts";
+import {
+  channelText,
+  nothingToDo,
+  offerJson,
+  requestOf,
+  resultJson,
+  resultText,
+  type UpdateOptions,
+  withSource,
+} from "./update.ts";
 
 type WatchOptions = UpdateOptions & { readonly once?: boolean; readonly exitCode?: boolean };
 
@@ -124,8 +133,9 @@ function saidBy(event: WatchEvent, say: Tools["say"]): void {
     case "offered": {
       const { product, from, to, bytesToFetch } = event.offer;
       const next = event.autoUpdate ? "it is installed now" : "themis-fetch update installs it";
-      const what = `${product} ${to} is offered, ${from || "nothing"} is installed`;
-      say.note(`${what}; ${size(bytesToFetch)} to fetch, ${next}`);
+      const critical = event.offer.channel?.isCritical ? " as critical" : "";
+      const what = `${product} ${to} is offered${critical}, ${from || "nothing"} is installed`;
+      say.note(`${what}; ${size(bytesToFetch)} to fetch, ${next}${channelText(event.offer)}`);
       break;
     }
     case "updated":
@@ -141,6 +151,9 @@ function saidBy(event: WatchEvent, say: Tools["say"]): void {
       say.warn(
         `${event.version} was offered at ${event.since} and its deadline is over: it is not installed`,
       );
+      break;
+    case "channel":
+      say.note(event.news.why.join("; "));
       break;
     case "changed-here":
       say.note(`${event.files} entries are not as ${event.version} has them; themis-fetch update mends them`);
@@ -186,6 +199,6 @@ function lookText(found: Look): string {
   if (found.kind === "updated") return resultText(found.result);
   const { product, to } = found.offer;
   return found.kind === "up-to-date"
-    ? `${product} ${to} is installed; nothing to do`
-    : `${product} ${to} is offered; themis-fetch update installs it`;
+    ? nothingToDo(found.offer)
+    : `${product} ${to} is offered; themis-fetch update installs it${channelText(found.offer)}`;
 }

@@ -21,7 +21,7 @@ export async function closeEntry(
     removeRestorePoints,
     history: {
       at: now.toISOString(),
-      who: who(),
+      who: whoActs(),
       action: repairs ? "repair" : action,
       fromVersion,
       toVersion,
@@ -49,7 +49,7 @@ function unlessOfSystem(error: unknown): void {
 }
 
 /** "root (ada)" for somebody who became root by sudo. */
-function who(environment: NodeJS.ProcessEnv = process.env): string {
+export function whoActs(environment: NodeJS.ProcessEnv = process.env): string {
   const name = nameOfUser();
   const before = environment.SUDO_USER ?? "";
   return before === "" || before === name ? name : `${name} (${before.slice(0, MAX_NAME)})`;

@@ -14,9 +14,10 @@ import { checkOutput, isSameFile, syncFolder } from "../../base/atomic-file.ts";
 import { sha256OfFile } from "../../base/digest.ts";
 import { ThemisError } from "../../base/error.ts";
 import { writeSize } from "../../base/units.ts";
+import type { Channel } from "../../format/channel/channel.ts";
 import { type ArchiveLayout, layOutArchive, type Member } from "../../format/pack/archive-index.ts";
 import { BLOCK_BYTES, END_OF_ARCHIVE, encodeMemberHeader, memberPadding } from "../../format/pack/ustar.ts";
-import { policyOf, type TrustPolicy } from "../../trust/trust-policy.ts";
+import type { TrustPolicy } from "../../trust/trust-policy.ts";
 import { NOTHING_TRUSTED } from "../../trust/verify-release.ts";
 import type { SignerReport } from "../../trust/verify-signature.ts";
 import { type Discovered, discover } from "../discover.ts";
@@ -25,13 +26,18 @@ import { type Places, withSources } from "../prepare.ts";
 import { wholeOf } from "../transfer/pieces.ts";
 import { RateLimit } from "../transfer/rate-limit.ts";
 import { PackUnusable, transfer } from "../transfer/transfer.ts";
+import { settleTrust } from "../trust-root.ts";
+import { channelFor } from "./channel-for-bundle.ts";
 import { type Assets, chooseAssets, type DeltaChoice, WITHOUT_DELTAS } from "./choose-assets.ts";
+import { readTrustRoots } from "./trust-roots.ts";
 import { withWorkFolder, workFolderOf } from "./work-folder.ts";
 
 export type OfflineBundleRequest = Places &
   TrustPolicy & {
-    /** "" for the offered release. */
+    /** "" for the offered release; of a channel, the newest that is for all devices. */
     readonly version: string;
+    /** Its document travels too; default: no document does. */
+    readonly channel?: string | undefined;
     readonly deltas: DeltaChoice;
     /** The file to make; one that is there is replaced at the end. */
     readonly output: string;
@@ -61,6 +67,8 @@ export type OfflineBundle = {
   readonly deltasFrom: readonly string[];
   readonly signers: readonly SignerReport[];
   readonly bytesFetched: number;
+  /** Of the channel's document that travels too; undefined for none. */
+  readonly channel: Pick<Channel, "channel" | "version" | "expires"> | undefined;
 };
 
 /** @throws FetchError, TrustError, ReleaseError, DocumentError; ThemisError OUTPUT_INVALID, DELTA_UNKNOWN, ARCHIVE_MALFORMED */
@@ -74,8 +82,22 @@ export async function makeOfflineBundle(
     const { version, signal } = request;
     const now = tools.now();
     const fresh = { trusted: NOTHING_TRUSTED, kept: undefined };
-    const release = await discover({ ...policyOf(request), sources, version, ...fresh, now, signal });
-    const assets = await chooseAssets(release, request.deltas, signal);
+    const trust = await settleTrust({
+      ...fresh,
+      policy: request,
+      remembered: undefined,
+      sources,
+      now,
+      signal,
+    });
+    const followed = await channelFor({ ...request, ...trust.channel }, sources, now);
+    const release = await discover({
+      ...{ ...trust.release, sources, version: followed?.version ?? version, ...fresh, now, signal },
+      wantsLogProof: true,
+      ...(followed && { named: followed.named, channel: request.channel }),
+    });
+    const besides = [...(followed?.documents ?? []), ...(await readTrustRoots({ sources, signal }))];
+    const assets = await chooseAssets(release, request.deltas, besides, signal);
     const layout = layOutArchive([
       ...assets.documents.map(({ name, bytes }) => ({ name, size: bytes.length })),
       ...assets.packs.map(({ asset, size_bytes }) => ({ name: asset, size: size_bytes })),
@@ -103,6 +125,7 @@ export async function makeOfflineBundle(
         deltasFrom: assets.deltasFrom,
         signers: release.report.signers,
         bytesFetched: documentBytes + receivedBytes,
+        channel: followed?.about,
       };
     });
   });

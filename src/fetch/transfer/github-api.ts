@@ -140,7 +140,7 @@ function releaseOf(folder: string): string {
 }
 
 /** Everybody on the way could read it. This machine is no way. @throws FetchError TOKEN_INVALID */
-function refuseInTheClear({ protocol, hostname, host }: URL): void {
+export function refuseInTheClear({ protocol, hostname, host }: URL): void {
   if (protocol === "https:" || /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(hostname)) return;
   throw new FetchError("TOKEN_INVALID", `a token is not sent to ${host} over a connection without TLS`, {
     hint: "name the API by an https URL in GITHUB_API_URL or GITHUB_SERVER_URL; nothing was sent",

@@ -4,6 +4,7 @@
  *   github:OWNER/REPO
  *   https://github.com/OWNER/REPO/releases/latest/download/ASSET      the offered one
  *   https://github.com/OWNER/REPO/releases/download/TAG/ASSET         this one, for good
+ *   https://github.com/OWNER/REPO/releases/download/channel-NAME/channel-NAME.json    a channel's document, replaced
  *
  * `latest` may move while an update runs, so that only the manifest and its signature are read there; all
  * else is read below the tag that the proven manifest names. GITHUB_SERVER_URL names another server (GHES).
@@ -60,4 +61,5 @@ export const GITHUB_FOLDERS: typeof PAGE_FOLDERS = {
       ? ["latest/download"]
       : [`v${version}`, version].map((tag) => `download/${encodeURIComponent(tag)}`),
   folderOfTag: (tag) => (tag === "" ? undefined : `download/${encodeURIComponent(tag)}`),
+  folderOfChannel: (channel) => `download/channel-${encodeURIComponent(channel)}`,
 };

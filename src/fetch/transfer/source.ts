@@ -4,6 +4,7 @@
  *
  *   SOURCE/manifest.json              a bundle
  *   SOURCE/latest/manifest.json       a release page; SOURCE/<version>/ holds each release
+ *   SOURCE/channels/channel-*.json    what is offered to whom, where a publisher says so
  */
 import { FetchError } from "../fetch-error.ts";
 import type { Wait } from "./retry-after.ts";
@@ -54,13 +55,16 @@ export type Source = {
   readonly foldersOf: (version: string) => readonly string[];
   /** Where a release stays when another one is offered meanwhile; undefined when its place does not say. */
   readonly folderOfTag: (tag: string) => string | undefined;
+  /** Where the document of a channel lies. */
+  readonly folderOfChannel: (channel: string) => string;
   readonly close: () => Promise<void>;
 };
 
 /** A bundle has its manifest right there; a release page below `latest`, or below the version asked for. */
-export const PAGE_FOLDERS: Pick<Source, "foldersOf" | "folderOfTag"> = {
+export const PAGE_FOLDERS: Pick<Source, "foldersOf" | "folderOfTag" | "folderOfChannel"> = {
   foldersOf: (version) => (version === "" ? ["", "latest"] : [encodeURIComponent(version), ""]),
   folderOfTag: () => undefined,
+  folderOfChannel: () => "channels",
 };
 
 /** What somebody named, for a message: quoted, and without a name and a password that may stand in it. */

@@ -38,6 +38,7 @@ function tarSource(name: string, file: FileHandle, members: ReadonlyMap<string, 
     // It is one bundle, whatever version is asked for, and has no folders.
     foldersOf: () => [""],
     folderOfTag: () => undefined,
+    folderOfChannel: () => "",
     at: (folder) => tarSource(`${name}/${folder}`, file, new Map()),
     hasRanges: () => true,
     close: () => file.close(),

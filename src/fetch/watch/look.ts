@@ -3,10 +3,14 @@
  *
  *   what a cut left behind is ended -> discover, verify, plan -> is it newer? -> may it be installed? -> update
  *
+ * What a channel's document says is remembered even where nothing comes of it: else an older one could be shown to
+ * the next look.
+ *
  * A file that was changed here is not mended: an operator's edit would stop the service every few hours.
  */
 
 import type { HistoryRecord } from "../device-records.ts";
+import { remember } from "../obey-channel.ts";
 import { findPlace, withDevice } from "../place.ts";
 import { readStatus } from "../rollback.ts";
 import { planOnly, update } from "../update.ts";
@@ -37,8 +41,13 @@ export type LookTools = UpdateTools & {
 /** @throws what update and planOnly throw; the signal's reason */
 export async function look({ request, autoUpdate, tryAgain }: LookRequest, tools: LookTools): Promise<Look> {
   await settle(request, tools);
-  const offer = await planOnly(request, tools);
-  const { from, to, plan } = offer;
+  const offer = await planOnly(request, tools, { remembers: true });
+  const { from, to, plan, followed } = offer;
+  if (followed?.isNews || followed?.isUnnumbered) {
+    await remember(followed, request, tools);
+    // Now that the device has a number, another release may be for it.
+    if (followed.isUnnumbered) return look({ request, autoUpdate, tryAgain }, tools);
+  }
   if (from === to || (offer.upToDate && from !== "")) {
     const changedHere = plan.steps.filter(({ kind }) => kind !== "keep").length;
     return { kind: "up-to-date", offer, changedHere };

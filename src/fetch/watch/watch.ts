@@ -13,7 +13,7 @@ import { ThemisError } from "../../base/error.ts";
 import { writeDuration } from "../../base/units.ts";
 import { findPlace } from "../place.ts";
 import { readStatus } from "../rollback.ts";
-import type { Offer, UpdateResult } from "../update-report.ts";
+import type { ChannelNews, Offer, UpdateResult } from "../update-report.ts";
 import type { Notify, UpdateRequest, UpdateTools } from "../update-request.ts";
 import { type Look, look } from "./look.ts";
 import { restOf, type Situation, type WatchTimes } from "./schedule.ts";
@@ -36,6 +36,8 @@ export type WatchEvent =
   | { readonly kind: "updated"; readonly result: UpdateResult }
   | { readonly kind: "held-back"; readonly version: string; readonly at: string; readonly why: string }
   | { readonly kind: "overdue"; readonly version: string; readonly since: string }
+  /** The document of the channel keeps the device where it is, or what it runs was recalled. */
+  | { readonly kind: "channel"; readonly news: ChannelNews }
   | { readonly kind: "changed-here"; readonly version: string; readonly files: number }
   | { readonly kind: "settled"; readonly outcome: "finished" | "undone" }
   | { readonly kind: "failed"; readonly error: unknown }
@@ -137,8 +139,11 @@ class Watcher {
   async lookAndRest(tryAgain: boolean): Promise<number> {
     const { tell, chance = Math.random } = this.#tools;
     let last: Look["kind"] | "failed";
+    let isOnTheWay = false;
     try {
-      last = (await this.look(tryAgain)).kind;
+      const found = await this.look(tryAgain);
+      last = found.kind;
+      isOnTheWay = found.kind === "updated" && isStep(found.result);
       if (this.#failures > 0) tell({ kind: "recovered" });
       this.#failures = 0;
     } catch (error) {
@@ -148,7 +153,8 @@ class Watcher {
       this.#sayOnce(`failed ${inWords(error)}`, { kind: "failed", error });
       await this.#sayOverdue();
     }
-    const forMs = restOf(this.#settings, await this.#situation(last), chance());
+    const rest = restOf(this.#settings, await this.#situation(last), chance());
+    const forMs = isOnTheWay ? Math.min(rest, STEP_REST_MS) : rest;
     tell({ kind: "resting", forMs, last });
     return forMs;
   }
@@ -173,6 +179,9 @@ class Watcher {
           const { to: version } = found.offer;
           const event = { kind: "changed-here", version, files: found.changedHere } as const;
           this.#sayOnce(`changed-here ${found.changedHere}`, event);
+        } else if (found.offer.channel?.kind === "stay") {
+          const { channel: news } = found.offer;
+          this.#sayOnce(`channel ${news.version}`, { kind: "channel", news });
         } else this.#said = "";
         break;
       case "offered":
@@ -267,6 +276,14 @@ class Watcher {
     }
   }
 }
+
+/** A channel leads on from what was installed just now. */
+function isStep({ channel, to, confirmUntil }: UpdateResult): boolean {
+  return channel?.kind === "install" && channel.goal !== to && confirmUntil === "";
+}
+
+/** Between a step and the next. */
+const STEP_REST_MS = 1_000;
 
 function inWords(error: unknown): string {
   if (error instanceof ThemisError) return `${error.code} ${bare(error.message)}`;

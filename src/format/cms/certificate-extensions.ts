@@ -24,6 +24,7 @@ export type CertificateExtensions = {
   readonly basicConstraints: BasicConstraints | undefined;
   readonly keyUsage: ReadonlySet<number> | undefined;
   readonly extendedKeyUsage: readonly string[] | undefined;
+  readonly isExtendedKeyUsageCritical: boolean;
   readonly subjectKeyIdentifier: Uint8Array | undefined;
   readonly authorityKeyIdentifier: Uint8Array | undefined;
   readonly alternativeNames: readonly GeneralName[];
@@ -54,9 +55,13 @@ export type PolicyConstraints = {
 };
 
 /** Bit numbers of KeyUsage (RFC 5280, 4.2.1.3). */
-export const keyUsages = { digitalSignature: 0, keyCertSign: 5, crlSign: 6 } as const;
+export const keyUsages = { digitalSignature: 0, contentCommitment: 1, keyCertSign: 5, crlSign: 6 } as const;
 
-export const extendedKeyUsages = { any: "2.5.29.37.0", codeSigning: "1.3.6.1.5.5.7.3.3" } as const;
+export const extendedKeyUsages = {
+  any: "2.5.29.37.0",
+  codeSigning: "1.3.6.1.5.5.7.3.3",
+  timeStamping: "1.3.6.1.5.5.7.3.8",
+} as const;
 
 export const ANY_POLICY = "2.5.29.32.0";
 
@@ -88,17 +93,18 @@ export function readCertificateExtensions(
   element: DerElement | undefined,
   issuer: Name,
 ): CertificateExtensions {
-  const { values, unknownCritical } = readExtensions(element, Object.values(oids));
+  const { values, critical, unknownCritical } = readExtensions(element, Object.values(oids));
   const take = <T>(oid: string, read: (value: DerElement) => T): T | undefined => {
     const value = values.get(oid);
     return value === undefined ? undefined : read(value);
   };
   return {
     basicConstraints: take(oids.basicConstraints, readBasicConstraints),
-    keyUsage: take(oids.keyUsage, readNamedBits),
+    keyUsage: take(oids.keyUsage, readKeyUsage),
     extendedKeyUsage: take(oids.extendedKeyUsage, (value) =>
       readSequenceOf(value, "the extended key usage").map(readOid),
     ),
+    isExtendedKeyUsageCritical: critical.has(oids.extendedKeyUsage),
     subjectKeyIdentifier: take(
       oids.subjectKeyIdentifier,
       (value) => expectTag(value, tags.octetString, "the subject key identifier").content,
@@ -113,6 +119,13 @@ export function readCertificateExtensions(
     distributionPoints: take(oids.distributionPoints, (value) => readDistributionPoints(value, issuer)) ?? [],
     unknownCritical,
   };
+}
+
+/** RFC 5280, 4.2.1.3: at least one bit is set. */
+function readKeyUsage(value: DerElement): ReadonlySet<number> {
+  const usages = readNamedBits(value);
+  if (usages.size === 0) throw malformed("its keyUsage allows nothing");
+  return usages;
 }
 
 /** RFC 5280, 4.2.1.1: only keyIdentifier [0] helps to find the issuer. */

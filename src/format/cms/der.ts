@@ -166,11 +166,17 @@ export function readWholeBitString(element: DerElement, what: string): Uint8Arra
   return element.content.subarray(1);
 }
 
-/** The numbers of the bits that are set (X.690, 8.6: bit 0 is the highest of the first byte). */
+/**
+ * The numbers of the bits that are set (X.690, 8.6: bit 0 is the highest of the first byte). A list ends with one that is
+ * (11.2.2): zeros behind it would be a second spelling.
+ */
 export function readNamedBits(element: DerElement): ReadonlySet<number> {
   expectTag(element, tags.bitString, "a bit list");
+  const [unused = 0, ...bytes] = element.content;
+  if (bytes.length > 0 && ((bytes.at(-1)! >> unused) & 1) === 0)
+    throw malformed("a bit list ends with zeros");
   const bits = new Set<number>();
-  for (const [index, byte] of element.content.subarray(1, 5).entries()) {
+  for (const [index, byte] of bytes.slice(0, 4).entries()) {
     for (let bit = 0; bit < 8; bit++) if (byte & (0x80 >> bit)) bits.add(index * 8 + bit);
   }
   return bits;

@@ -12,6 +12,8 @@ import { type DerElement, DerFields, expectTag, readBoolean, readDer, readOid, t
 export type Extensions = {
   /** The values of those that were asked for. */
   readonly values: ReadonlyMap<string, DerElement>;
+  /** The identifiers of all that are critical. */
+  readonly critical: ReadonlySet<string>;
   readonly unknownCritical: readonly string[];
 };
 
@@ -27,6 +29,7 @@ export function readExtensions(element: DerElement | undefined, known: readonly 
   const unknownCritical: string[] = [];
   const list = element === undefined ? [] : readSequenceOf(element, "the extensions");
   if (list.length > MAX_EXTENSIONS) throw malformed(`it has more than ${MAX_EXTENSIONS} extensions`);
+  const criticalOids = new Set<string>();
   const seen = new Set<string>();
   for (const item of list) {
     const fields = new DerFields(item, "an extension");
@@ -36,11 +39,11 @@ export function readExtensions(element: DerElement | undefined, known: readonly 
     fields.end();
     if (seen.has(oid)) throw malformed(`it has the extension ${oid} twice`);
     seen.add(oid);
-    if (critical !== undefined) readTrueFlag(critical);
+    if (critical !== undefined && readTrueFlag(critical)) criticalOids.add(oid);
     if (known.includes(oid)) values.set(oid, readDer(value.content));
     else if (critical !== undefined) unknownCritical.push(oid);
   }
-  return { values, unknownCritical };
+  return { values, critical: criticalOids, unknownCritical };
 }
 
 /** A BOOLEAN DEFAULT FALSE that is written down is TRUE (X.690, 11.5). */

@@ -1,10 +1,10 @@
 /**
- * Detached CMS signatures: SignedData of RFC 5652, section 5, in the profile of this product.
+ * CMS signatures: SignedData of RFC 5652, section 5, in the profile of this product.
  *
  *   ContentInfo { id-signedData, [0] SignedData {
  *     version, digestAlgorithms, { id-data, no content }, [0] certificates, [1] crls, signerInfos } }
  *
- * The content is never inside: a message that carries its own copy could be shown with one and verified
+ * The content of ours is never inside: a message that carries its own copy could be shown with one and verified
  * with the other. Signed attributes are always there, because without them a signature over an
  * attributes' encoding can be replayed as a signature over a content of the same bytes.
  *
@@ -54,6 +54,8 @@ export type SignerInfo = {
   readonly signingTime: Date | undefined;
   /** The certificates that signingCertificateV2 names, the signer's first; empty when absent. */
   readonly signingCertificates: readonly CertificateId[];
+  /** Of this signature, unread; nobody vouches for them but the authorities that made them (RFC 3161, appendix A). */
+  readonly timeStampTokens: readonly Uint8Array[];
 };
 
 export type SignerIdentifier =
@@ -62,7 +64,7 @@ export type SignerIdentifier =
 
 export type CertificateId = { readonly hash: HashName; readonly digest: Uint8Array };
 
-const oids = {
+export const oids = {
   data: "1.2.840.113549.1.7.1",
   signedData: "1.2.840.113549.1.7.2",
   contentType: "1.2.840.113549.1.9.3",
@@ -70,6 +72,7 @@ const oids = {
   signingTime: "1.2.840.113549.1.9.5",
   signingCertificateV2: "1.2.840.113549.1.9.16.2.47",
   algorithmProtection: "1.2.840.113549.1.9.52",
+  timeStampToken: "1.2.840.113549.1.9.16.2.14",
 } as const;
 
 /** A release has a handful of signers with chains of up to eight; beyond that it is someone's experiment. */
@@ -77,9 +80,30 @@ const MAX_CERTIFICATES = 32;
 const MAX_CRLS = 32;
 const MAX_SIGNERS = 16;
 const MAX_ATTRIBUTES = 32;
+/** One is enough; who changes the authority may have a second one beside it for a while. */
+const MAX_TIME_STAMPS = 4;
 
-/** @throws CmsError CMS_MALFORMED, DER_MALFORMED, CERTIFICATE_MALFORMED, CRL_MALFORMED, CMS_ALGORITHM_REFUSED */
+/** A detached signature. @throws CmsError CMS_MALFORMED, DER_MALFORMED, CERTIFICATE_MALFORMED, CRL_MALFORMED, CMS_ALGORITHM_REFUSED */
 export function decodeSignedData(der: Uint8Array): SignedData {
+  const { content, ...signed } = decodeMessage(der, oids.data);
+  if (content !== undefined) throw malformed("it carries its content along; the signature must be detached");
+  return signed;
+}
+
+/** One that holds what it signs, of another type than id-data. @throws as decodeSignedData */
+export function decodeAttachedData(
+  der: Uint8Array,
+  contentType: string,
+): SignedData & { readonly content: Uint8Array } {
+  const { content, ...signed } = decodeMessage(der, contentType);
+  if (content === undefined) throw malformed("it does not hold what it signs");
+  return { ...signed, content };
+}
+
+function decodeMessage(
+  der: Uint8Array,
+  contentType: string,
+): SignedData & { readonly content: Uint8Array | undefined } {
   const info = new DerFields(readDer(der), "the CMS message");
   if (readOid(info.any("content type")) !== oids.signedData) throw malformed("it is not signedData");
   const explicit = new DerFields(info.next(0xa0, "content"), "the content", 0xa0);
@@ -90,23 +114,25 @@ export function decodeSignedData(der: Uint8Array): SignedData {
   const fields = new DerFields(body, "SignedData");
   const version = readSmallInteger(fields.next(tags.integer, "version"));
   const digests = readDigestAlgorithms(fields.next(tags.set, "digestAlgorithms"));
-  readEncapsulatedContent(fields.next(tags.sequence, "encapContentInfo"));
+  const content = readEncapsulatedContent(fields.next(tags.sequence, "encapContentInfo"), contentType);
   const certificates = readCertificates(fields.optional(0xa0));
   const crls = readCrls(fields.optional(0xa1));
   const signers = bounded(fields.next(tags.set, "signerInfos").children, MAX_SIGNERS, "signers").map(
-    readSigner,
+    (signer) => readSigner(signer, contentType),
   );
   fields.end();
 
   if (signers.length === 0) throw malformed("nobody signed it");
-  // RFC 5652, 5.1: 3 as soon as one signer is named by its key, else 1 (we accept nothing that asks for 4 or 5).
-  const expected = signers.some((signer) => signer.id.kind === "key-identifier") ? 3 : 1;
+  // RFC 5652, 5.1: 3 for another content than id-data, and as soon as one signer is named by its key; else 1 (we accept
+  // nothing that asks for 4 or 5).
+  const isNamedByKey = signers.some((signer) => signer.id.kind === "key-identifier");
+  const expected = contentType !== oids.data || isNamedByKey ? 3 : 1;
   if (version !== expected) throw malformed(`its version is ${version} and should be ${expected}`);
   const used = new Set(signers.map((signer) => signer.digestAlgorithm));
   if (used.size !== digests.size || [...used].some((digest) => !digests.has(digest))) {
     throw malformed("its list of digest algorithms is not that of its signers");
   }
-  return { certificates, crls, signers };
+  return { content, certificates, crls, signers };
 }
 
 function readDigestAlgorithms(element: DerElement): ReadonlySet<HashName> {
@@ -116,13 +142,18 @@ function readDigestAlgorithms(element: DerElement): ReadonlySet<HashName> {
 }
 
 /** RFC 5652, 5.2: a detached signature leaves eContent out. */
-function readEncapsulatedContent(element: DerElement): void {
+function readEncapsulatedContent(element: DerElement, contentType: string): Uint8Array | undefined {
   const fields = new DerFields(element, "encapContentInfo");
-  if (readOid(fields.any("eContentType")) !== oids.data) throw malformed("what it signs is not id-data");
-  if (fields.optional(0xa0) !== undefined) {
-    throw malformed("it carries its content along; the signature must be detached");
+  if (readOid(fields.any("eContentType")) !== contentType) {
+    throw malformed(`what it signs is not ${nameOf(contentType)}`);
   }
+  const explicit = fields.optional(0xa0);
   fields.end();
+  if (explicit === undefined) return undefined;
+  const inner = new DerFields(explicit, "eContent", 0xa0);
+  const { content } = inner.next(tags.octetString, "content");
+  inner.end();
+  return content;
 }
 
 /** RFC 5652, 10.2.2: only the plain certificate, none of the obsolete or attribute forms. */
@@ -143,7 +174,7 @@ function readCrls(element: DerElement | undefined): readonly Crl[] {
 }
 
 /** RFC 5652, 5.3. */
-function readSigner(element: DerElement): SignerInfo {
+function readSigner(element: DerElement, contentType: string): SignerInfo {
   const fields = new DerFields(element, "a SignerInfo");
   const version = readSmallInteger(fields.next(tags.integer, "version"));
   const id = readSignerIdentifier(fields.any("signer identifier"));
@@ -157,7 +188,7 @@ function readSigner(element: DerElement): SignerInfo {
   const algorithmElement = fields.next(tags.sequence, "signature algorithm");
   const signatureAlgorithm = readSignatureAlgorithm(algorithmElement, digestAlgorithm);
   const signature = fields.next(tags.octetString, "signature").content;
-  readUnsignedAttributes(fields.optional(0xa1));
+  const timeStampTokens = readTimeStampTokens(fields.optional(0xa1));
   fields.end();
 
   const hash = signatureAlgorithm.kind === "ed25519" ? "sha512" : signatureAlgorithm.hash;
@@ -173,7 +204,8 @@ function readSigner(element: DerElement): SignerInfo {
     digestAlgorithm,
     signatureAlgorithm,
     signature,
-    ...readSignedAttributes(attributes, { digestAlgorithm, digestElement, algorithmElement }),
+    timeStampTokens,
+    ...readSignedAttributes(attributes, { contentType, digestAlgorithm, digestElement, algorithmElement }),
   };
 }
 
@@ -189,7 +221,8 @@ function readSignerIdentifier(element: DerElement): SignerIdentifier {
   return { kind: "issuer-and-serial", issuer, serial };
 }
 
-type SignerAlgorithms = {
+type SignerFields = {
+  readonly contentType: string;
   readonly digestAlgorithm: HashName;
   readonly digestElement: DerElement;
   readonly algorithmElement: DerElement;
@@ -198,14 +231,14 @@ type SignerAlgorithms = {
 /** RFC 5652, 5.3 and 11: each type once; contentType and messageDigest must be there, with one value. */
 function readSignedAttributes(
   element: DerElement,
-  { digestAlgorithm, digestElement, algorithmElement }: SignerAlgorithms,
+  { contentType, digestAlgorithm, digestElement, algorithmElement }: SignerFields,
 ): Pick<SignerInfo, "signedBytes" | "messageDigest" | "signingTime" | "signingCertificates"> {
   expectSetOrder(element.children, "the signed attributes");
   const attributes = readAttributes(element);
 
-  const contentType = single(attributes, oids.contentType, "contentType");
-  if (contentType === undefined || readOid(contentType) !== oids.data) {
-    throw malformed("the signed content type is not id-data");
+  const type = single(attributes, oids.contentType, "contentType");
+  if (type === undefined || readOid(type) !== contentType) {
+    throw malformed(`the signed content type is not ${nameOf(contentType)}`);
   }
   const digest = single(attributes, oids.messageDigest, "messageDigest");
   if (digest === undefined) throw malformed("a signer has no messageDigest");
@@ -229,9 +262,10 @@ function readSignedAttributes(
   };
 }
 
-/** Nobody vouches for them; they must only be well-formed and few. */
-function readUnsignedAttributes(element: DerElement | undefined): void {
-  if (element !== undefined) readAttributes(element);
+/** Nobody vouches for unsigned attributes; they must only be well-formed and few. */
+function readTimeStampTokens(element: DerElement | undefined): readonly Uint8Array[] {
+  const values = element === undefined ? [] : (readAttributes(element).get(oids.timeStampToken) ?? []);
+  return bounded(values, MAX_TIME_STAMPS, "time-stamps of one signer").map(({ bytes }) => bytes);
 }
 
 function readAttributes(element: DerElement): ReadonlyMap<string, readonly DerElement[]> {
@@ -297,6 +331,10 @@ function checkAlgorithmProtection(
 function bounded<T>(list: readonly T[], limit: number, what: string): readonly T[] {
   if (list.length > limit) throw malformed(`it holds ${list.length} ${what}; the limit is ${limit}`);
   return list;
+}
+
+function nameOf(contentType: string): string {
+  return contentType === oids.data ? "id-data" : contentType;
 }
 
 function malformed(why: string): CmsError {

@@ -2,7 +2,7 @@ import type { ThemisYml } from "./themis-yml.ts";
 
 /** What holds where nobody says anything. */
 export const DEFAULTS = {
-  checker: { mirrors: [], api: false, interval: "6h", jitter: "10m" },
+  checker: { mirrors: [], api: false, requireChannel: false, interval: "6h", jitter: "10m" },
   autoUpdate: { enabled: false, connections: 4, restorePoints: { count: 10 } },
   hotReload: {
     service: "none",

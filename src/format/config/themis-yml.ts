@@ -55,11 +55,21 @@ const checker = record(
     api: yesOrNo("reach github:OWNER/REPO by GitHub's API, not by plain URLs"),
     tokenFile: secretFile("a token for GitHub's API"),
     version: text("this release and no other", { title: 'a version in quotes, such as "1.5.0"' }),
-    channel: text("the line of releases that is followed; a release of another is refused", {
+    channel: text("the line of releases that is followed, by its document where there is one", {
       title: "the name of a channel",
       pattern: "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
     }),
+    requireChannel: yesOrNo("refuse what comes without a signed document of the channel"),
     trustAnchor: text("the pinned certificate, a PEM file"),
+    logKey: list(
+      "a release must be in one of these transparency logs",
+      text("the log's key, NAME+ID+KEY, or a file with keys"),
+      [1, 16],
+    ),
+    threshold: whole("so many distinct signers, by key and by subject, must have signed; default 1", 1, 16),
+    trustRoot: text(
+      'a trust root document, pinned in place of trustAnchor; "source" for the first one there',
+    ),
     interval: duration("between two looks for a newer release"),
     jitter: duration(
       "at most so much is added to the interval by chance, so that a fleet does not ask at once",

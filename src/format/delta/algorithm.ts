@@ -6,10 +6,12 @@
  */
 import { type ByteSource, readAll } from "../../base/byte-source.ts";
 import type { Algorithm } from "../manifest/delta-manifest.ts";
+import { isArchivePatch, readArchivePatch } from "./archive/container.ts";
+import { describeEncoder, encoderOf } from "./archive/encoder.ts";
+import { expandedBytes, fileBytes } from "./archive/recipe.ts";
 import { applyBsdiff } from "./bsdiff/apply.ts";
 import { isBsdiff, readBsdiffHeader } from "./bsdiff/container.ts";
 import { DeltaError } from "./error.ts";
-import { applyThemis } from "./themis/apply.ts";
 import { isThemis } from "./themis/container.ts";
 import { describeThemis } from "./themis/describe.ts";
 import { decodeVcdiff } from "./vcdiff/decode.ts";
@@ -115,24 +117,72 @@ const zstdDict: PatchFormat = {
   },
 };
 
+/** Of files, executables among them. */
 const themis: PatchFormat = {
   algorithm: "THEMIS",
   recognises: isThemis,
-  apply: applyThemis,
+  apply: async function* (request) {
+    // Loaded when it is used: most patches are of another format.
+    const { applyThemis } = await import("./themis/apply.ts");
+    yield* applyThemis(request);
+  },
   describe: (patch) => {
     const { targetSize, ...details } = describeThemis(patch);
     return { algorithm: "THEMIS", targetSize, readsTarget: false, details };
   },
 };
 
-export const patchFormats: readonly PatchFormat[] = [bsdiff, vcdiff, xdelta3, zstdDict, themis];
+/** The same algorithm, another kind: told by its magic. */
+const themisArchive: PatchFormat = {
+  algorithm: "THEMIS",
+  recognises: isArchivePatch,
+  apply: async function* (request) {
+    // Loaded when it is used: most patches are of another format.
+    const { applyArchive } = await import("./archive/apply.ts");
+    const written = { size: 0, read: refuseToReadBack };
+    yield* applyArchive(request, (inner) => applyPatch({ ...inner, written }));
+  },
+  describe: (patch) => {
+    const { recipe, algorithm, inner } = readArchivePatch(patch);
+    const { source, target } = recipe;
+    const encoders = new Set(target.parts.map(({ encoder }) => describeEncoder(encoderOf(encoder)!)));
+    return {
+      algorithm: "THEMIS",
+      targetSize: fileBytes(target),
+      readsTarget: false,
+      details: {
+        streams: `${source.parts.length} in the source, ${target.parts.length} in the target`,
+        encoders: [...encoders].join(", "),
+        sourceExpandedBytes: expandedBytes(source),
+        targetExpandedBytes: expandedBytes(target),
+        inner: `${algorithm}, ${inner.size} bytes`,
+      },
+    };
+  },
+};
+
+/** What a patch made stands nowhere as the patch inside made it. */
+function refuseToReadBack(): never {
+  throw new DeltaError("DELTA_CORRUPT", "the patch in the patch reads what it made, which none may there");
+}
+
+export const patchFormats: readonly PatchFormat[] = [
+  bsdiff,
+  vcdiff,
+  xdelta3,
+  zstdDict,
+  themis,
+  themisArchive,
+];
 
 /** @throws DeltaError, before the first piece or while pieces come */
 export function applyPatch({
   algorithm,
   ...request
 }: PatchRequest & { readonly algorithm: Algorithm }): AsyncIterable<Uint8Array> | Iterable<Uint8Array> {
-  const format = patchFormats.find((each) => each.algorithm === algorithm);
+  const start = startOf(request.patch);
+  const named = patchFormats.filter((each) => each.algorithm === algorithm);
+  const format = named.find((each) => each.recognises(start)) ?? named[0];
   if (!format)
     throw new DeltaError("DELTA_ALGORITHM", `there is no patch format ${JSON.stringify(algorithm)}`);
   return format.apply(request);

@@ -14,6 +14,8 @@
  */
 import type { ByteSource } from "../../base/byte-source.ts";
 import type { Algorithm } from "../manifest/delta-manifest.ts";
+import { ARCHIVE_MAGIC, isArchivePatch, readArchivePatch } from "./archive/container.ts";
+import { expandedBytes } from "./archive/recipe.ts";
 import { type Part, readBsdiffHeader } from "./bsdiff/container.ts";
 import { MAX_DICTIONARY_BYTES, SPARE_BYTES } from "./lzma/lzma2.ts";
 import { readThemisHeader } from "./themis/container.ts";
@@ -31,6 +33,8 @@ export type ApplyCost = {
 export type Sizes = { readonly sourceBytes: number; readonly targetBytes: number };
 
 const MIB = 2 ** 20;
+/** Of the pinned deflate. */
+const KERNEL_BYTES = 2 * MIB;
 /** Compiled code, buffers that wait to be collected, two digests: measured at 20 to 30 on pairs of 2 to 116 MiB. */
 const PROGRAM_BYTES = 32 * MIB;
 /** base/byte-source.ts holds 4 MiB of source and of patch each. */
@@ -49,6 +53,8 @@ const SECONDS: Readonly<Record<Algorithm, { readonly target: number; readonly pa
   ZSTD_DICT: { target: 0.02, patch: 0.04 },
   THEMIS: { target: 0.015, patch: 1.5 },
 };
+/** Deflating again at level 9 is what costs. */
+const ARCHIVE_SECONDS = { target: 0.45, patch: 0.15 };
 const DIGEST_SECONDS = 0.002;
 /** Until the decoders are compiled; most of what a small file costs. */
 const START_SECONDS = 0.15;
@@ -56,7 +62,8 @@ const START_SECONDS = 0.15;
 /** @throws DeltaError when the patch's headers cannot be read */
 export function applyCost(algorithm: Algorithm, patch: ByteSource, sizes: Sizes): ApplyCost {
   const { sourceBytes, targetBytes } = sizes;
-  const { target, patch: packed } = SECONDS[algorithm];
+  const isArchive = algorithm === "THEMIS" && isArchivePatch(startOf(patch));
+  const { target, patch: packed } = isArchive ? ARCHIVE_SECONDS : SECONDS[algorithm];
   const milliseconds =
     1000 *
     (START_SECONDS +
@@ -78,6 +85,7 @@ function memoryOf(algorithm: Algorithm, patch: ByteSource, sizes: Sizes): number
     case "XDELTA3":
       return PROGRAM_BYTES + FILE_PAGES_BYTES + vcdiffWindows(patch);
     case "THEMIS":
+      if (isArchivePatch(startOf(patch))) return archiveMemory(patch);
       return PROGRAM_BYTES + FILE_PAGES_BYTES + themisMemory(readThemisHeader(patch));
     case "ZSTD_DICT": {
       const start = new Uint8Array(Math.min(patch.size, ZSTD_HEADER_BYTES));
@@ -85,6 +93,22 @@ function memoryOf(algorithm: Algorithm, patch: ByteSource, sizes: Sizes): number
       return zstdMemory(sizes, readZstdFrame(start).windowBytes, patch.size);
     }
   }
+}
+
+function startOf(patch: ByteSource): Uint8Array {
+  const start = new Uint8Array(Math.min(patch.size, ARCHIVE_MAGIC.length));
+  patch.read(0, start);
+  return start;
+}
+
+/** What the streams of the source hold, and one of them twice while it is unfolded. */
+function archiveMemory(patch: ByteSource): number {
+  const { recipe, algorithm, inner } = readArchivePatch(patch);
+  const [sourceBytes, targetBytes] = [expandedBytes(recipe.source), expandedBytes(recipe.target)];
+  const { parts } = recipe.source;
+  const held = parts.reduce((sum, part) => sum + part.contentBytes, 0);
+  const unfolding = parts.reduce((most, part) => Math.max(most, part.contentBytes + part.deflatedBytes), 0);
+  return held + unfolding + KERNEL_BYTES + memoryOf(algorithm, inner, { sourceBytes, targetBytes });
 }
 
 function bsdiffStreams(patch: ByteSource, targetBytes: number): number {

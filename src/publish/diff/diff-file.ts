@@ -117,7 +117,7 @@ async function attemptOne(
     if (memory) return { candidate: { ...made, outcome: "over-memory", note: memory } };
     const time = overTime(cost.seconds, budget);
     if (time) return { candidate: { ...made, outcome: "over-time", note: time } };
-    await prove({ algorithm, sourcePath, targetPath, patch, targetSha256 });
+    await provePatch({ algorithm, sourcePath, targetPath, patch, targetSha256 });
     return { candidate: { ...made, outcome: "proven", note: "" }, winner: { algorithm, patch, cost } };
   } catch (error) {
     if (error instanceof PatchTooLong) {
@@ -153,7 +153,8 @@ function overTime(seconds: number, { applySeconds }: Budget): string | undefined
   return `applying takes ${seconds} s, more than the ${applySeconds} s allowed`;
 }
 
-async function prove(made: {
+/** With the device's own decoder. @throws ThemisError when it does not rebuild the target */
+export async function provePatch(made: {
   readonly algorithm: Algorithm;
   readonly sourcePath: string;
   readonly targetPath: string;

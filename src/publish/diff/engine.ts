@@ -18,6 +18,7 @@ import { createThemis } from "../../format/delta/themis/create.ts";
 import { writeVcdiff } from "../../format/delta/vcdiff/write.ts";
 import type { Algorithm } from "../../format/manifest/delta-manifest.ts";
 import { windowBytes } from "../../kernel/kernel.ts";
+import { createArchivePatch, NothingToExpand } from "./archive/create-archive.ts";
 import { createByAddon } from "./bsdiff-addon.ts";
 import { planZstdTables } from "./zstd-tables.ts";
 
@@ -65,7 +66,30 @@ function bsdiffOf(job: PatchJob): Uint8Array {
   );
 }
 
-function themisOf(job: PatchJob): Uint8Array {
+/** The shorter of both kinds, where the target holds something that is packed. */
+async function themisOf(job: PatchJob): Promise<Uint8Array> {
+  const archive = await archiveOf(job);
+  if (!archive) return themisFile(job);
+  try {
+    return themisFile({ ...job, maxBytes: archive.length - 1 });
+  } catch (error) {
+    if (!(error instanceof ThemisError)) throw error;
+    return archive;
+  }
+}
+
+async function archiveOf(job: PatchJob): Promise<Uint8Array | undefined> {
+  try {
+    return await createArchivePatch(job, (inner) =>
+      inner.algorithm === "THEMIS" ? Promise.resolve(themisFile(inner)) : createPatch(inner),
+    );
+  } catch (error) {
+    if (error instanceof NothingToExpand || error instanceof PatchTooLong) return undefined;
+    throw error;
+  }
+}
+
+function themisFile(job: PatchJob): Uint8Array {
   const { memoryLimit = Number.POSITIVE_INFINITY, maxBytes } = job;
   return withFiles(job, (source, target) => createThemis({ source, target, memoryLimit, maxBytes }));
 }

@@ -8,6 +8,7 @@
  */
 import type { Crl } from "../../format/cms/crl.ts";
 import { readDer, tags } from "../../format/cms/der.ts";
+import { encodeDer, encodeSetOf } from "../../format/cms/encode-der.ts";
 import { decodeSignedData, type SignedData } from "../../format/cms/signed-data.ts";
 import { MAX_SIGNATURE_BYTES } from "../../trust/verify-signature.ts";
 import { SignError } from "./sign-error.ts";
@@ -32,10 +33,12 @@ export function attachCrls(signature: Uint8Array, crls: readonly Crl[]): Attache
   const [type, content] = readDer(signature).children;
   const parts = content!.children[0]!.children.filter(({ tag }) => tag !== CRLS).map(({ bytes }) => bytes);
   const signers = parts.pop()!;
-  // X.690, 11.6: a SET OF is sorted by its encodings.
-  const lists = all.map(({ der }) => der).sort(Buffer.compare);
-  const signedData = encode(tags.sequence, ...parts, encode(CRLS, ...lists), signers);
-  const result = encode(tags.sequence, type!.bytes, encode(0xa0, signedData));
+  const lists = encodeSetOf(
+    CRLS,
+    all.map(({ der }) => der),
+  );
+  const signedData = encodeDer(tags.sequence, ...parts, lists, signers);
+  const result = encodeDer(tags.sequence, type!.bytes, encodeDer(0xa0, signedData));
   if (result.length > MAX_SIGNATURE_BYTES) {
     throw new SignError(
       "SIGNATURE_FULL",
@@ -73,13 +76,4 @@ function newestOfEach(crls: readonly Crl[]): readonly Crl[] {
     if (known === undefined || known.thisUpdate <= crl.thisUpdate) kept.set(place, crl);
   }
   return [...kept.values()];
-}
-
-/** One element of DER (X.690, 8.1), its length in the fewest bytes. */
-function encode(tag: number, ...parts: readonly Uint8Array[]): Buffer {
-  const content = Buffer.concat(parts);
-  const length: number[] = [];
-  for (let rest = content.length; rest > 0; rest = Math.floor(rest / 256)) length.unshift(rest % 256);
-  const head = content.length < 0x80 ? [tag, content.length] : [tag, 0x80 + length.length, ...length];
-  return Buffer.concat([Buffer.from(head), content]);
 }

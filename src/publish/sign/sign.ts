@@ -8,8 +8,10 @@
  * are always checked; the complete profile of `trust` too, when the anchors of the devices are given.
  */
 import { type KeyObject, X509Certificate } from "node:crypto";
+import { decodeCertificate } from "../../format/cms/certificate.ts";
 import { readTrustAnchors } from "../../trust/anchor.ts";
 import { verifySignature } from "../../trust/verify-signature.ts";
+import { addSignature, refuseSigner } from "./add-signature.ts";
 import { openKeyFile } from "./key-file.ts";
 import type { SecretSources } from "./pin.ts";
 import { PKCS11_SCHEME, parsePkcs11Uri } from "./pkcs11-uri.ts";
@@ -25,6 +27,8 @@ export type SignRequest = {
   readonly now: Date;
   /** What devices pin; when given, the signature is also checked as a device checks it. */
   readonly anchorsPem?: string | undefined;
+  /** A signature of the same manifest, to which this one is added; default: it stands alone. */
+  readonly addTo?: Uint8Array | undefined;
 };
 
 export type OpenSignerRequest = {
@@ -41,19 +45,23 @@ const CODE_SIGNING = "1.3.6.1.5.5.7.3.3";
 /** As many as a device follows. */
 const MAX_CERTIFICATES = 8;
 
+/** @throws SignError; TrustError when `addTo` is not a signature of this manifest, or the anchors vouch for one signer not */
 export async function signManifest(request: SignRequest): Promise<Uint8Array> {
+  const { manifest: content, addTo: before, now } = request;
   const certificates = readCertificates(request.certificatesPem, "the certificate file");
   const own = certificates[0]!;
   checkOwnCertificate(own, request.signer.publicKey, request.now);
   const { anchorsPem } = request;
   const anchors = anchorsPem === undefined ? [] : readCertificates(anchorsPem, "the file of anchors");
   checkChain(certificates, anchors, request.now);
-  const signature = await buildSignedData({
+  if (before !== undefined) refuseSigner(decodeCertificate(own.raw), { content, before, now });
+  const added = await buildSignedData({
     content: request.manifest,
     certificates: [own, ...certificates.slice(1).filter((each) => !isRoot(each))].map((each) => each.raw),
     signer: verifying(request.signer, own.publicKey),
     signingTime: request.now,
   });
+  const signature = before === undefined ? added : addSignature({ content, before, added, now });
   if (anchorsPem !== undefined) {
     // With the anchors of the devices at hand, we ask the very code that devices ask.
     const pinned = readTrustAnchors(Buffer.from(anchorsPem));

@@ -58,6 +58,7 @@ describe.skipIf(!hasTool("openssl"))("a certificate", () => {
     expect(decodeCertificate(bytes).subject.text).toBe("CN=a\\,b\\0a\\e2\\80\\ae");
   });
 
+  const usage = (...bits: number[]) => extension("2.5.29.15", der(0x03, Buffer.from(bits)), yes);
   const ski = () => extension("2.5.29.14", octets(Buffer.of(1)));
   it.each<{ why: string; code?: string; change: (parts: Buffer[]) => void }>([
     { why: "no version", change: (parts) => parts.splice(0, 1) },
@@ -92,6 +93,18 @@ describe.skipIf(!hasTool("openssl"))("a certificate", () => {
       change: (parts) =>
         parts.splice(7, 1, extensions(extension("2.5.29.19", Buffer.concat([sequence(), Buffer.of(0)])))),
     },
+    {
+      why: "a keyUsage that allows nothing",
+      change: (parts) => parts.splice(7, 1, extensions(usage(0))),
+    },
+    ...[
+      { why: "a keyUsage with zeros behind its last bit", bits: [0, 0x80] },
+      { why: "a keyUsage with a byte of zeros behind its last bit", bits: [7, 0x80, 0] },
+    ].map(({ why, bits }) => ({
+      why,
+      code: "DER_MALFORMED",
+      change: (parts: Buffer[]) => parts.splice(7, 1, extensions(usage(...bits))),
+    })),
     {
       why: "something after the extensions",
       code: "DER_MALFORMED",

@@ -85,7 +85,7 @@ describe.skipIf(process.platform !== "linux")("the memory", () => {
     { why: "ZSTD_DICT of larger files", files: large, make: zstd },
     { why: "THEMIS", files: pair, make: ours("THEMIS") },
     { why: "THEMIS of larger files", files: large, make: ours("THEMIS") },
-  ])("that $why is said to take is what a process has, and not four times as much", async (row) => {
+  ])("that $why is said to take is what a process has, and not five times as much", async (row) => {
     if (row.tool && !hasTool(row.tool)) return;
     const { source, target } = row.files;
     await row.make(source, target, at("patch"));
@@ -96,7 +96,7 @@ describe.skipIf(process.platform !== "linux")("the memory", () => {
     const peak = peakOf(source, at("patch"), at("rebuilt"));
     expect(readFileSync(at("rebuilt")).equals(readFileSync(target))).toBe(true);
     expect(peak - start).toBeLessThan(memoryBytes);
-    expect(memoryBytes).toBeLessThan(4 * (peak - start));
+    expect(memoryBytes).toBeLessThan(5 * (peak - start));
     expect(leastApplyMemory(algorithm, sizes)).toBeLessThanOrEqual(memoryBytes);
   });
 });

@@ -1,12 +1,14 @@
 /** What the API answers to a call: from the state, and nothing else. */
 import { createHash } from "node:crypto";
 import { type Answer, jsonAnswer } from "../misbehaving-server/answer.ts";
-import { type Asked, answerFault, operationOf, requestFault } from "./contract.ts";
-import { assetDocument, type Origins, releaseDocument, repositoryDocument } from "./documents.ts";
+import type { Asked, Contract } from "./contract.ts";
+import { assetDocument, type Origins, placeOf, releaseDocument, repositoryDocument } from "./documents.ts";
 import type { RateLimits } from "./rate-limits.ts";
 import type { FakeAsset, FakeRelease, FakeRepository, FakeState, Right } from "./state.ts";
+import { write } from "./writes.ts";
 
 export type ApiTools = {
+  readonly contract: Contract;
   readonly state: FakeState;
   readonly limits: RateLimits;
   readonly origins: () => Origins;
@@ -14,25 +16,42 @@ export type ApiTools = {
   readonly embedded: () => number;
   /** A signed URL of an asset's bytes; undefined sends them at once. */
   readonly bytesUrl: (asset: FakeAsset) => string | undefined;
+  /** What GitHub makes of an asset's name. */
+  readonly rename: (name: string) => string;
+  /** Old servers compute no digest of an asset. */
+  readonly tellsDigests: () => boolean;
+  /** How many lists still show an asset that is deleted. */
+  readonly deleteLag: () => number;
   /** Told of what breaks the contract, on either side. */
   readonly violation: (words: string) => void;
 };
 
-type Call = Asked & {
+export type Call = Asked & {
   readonly operation: string;
   readonly repository: FakeRepository;
   readonly right: Right;
   readonly segments: readonly string[];
+  /** The bytes of an upload, as they come. */
+  readonly upload: AsyncIterable<Uint8Array>;
 };
 
-const NOT_FOUND = jsonAnswer(404, { message: "Not Found", status: "404" });
+export const NOT_FOUND: Answer = jsonAnswer(404, {
+  message: "Not Found",
+  documentation_url: "https://docs.github.com/rest",
+  status: "404",
+});
+const NOT_FOUND_BARE: Answer = { status: 404, headers: [], body: Buffer.alloc(0), part: undefined };
 const MAX_PAGE = 100;
 
-export function answerCall(asked: Asked, token: string, tools: ApiTools): Answer {
-  const { state, limits } = tools;
-  const operation = operationOf(asked.method, asked.path);
+export async function answerCall(
+  asked: Asked & Pick<Call, "upload">,
+  token: string,
+  tools: ApiTools,
+): Promise<Answer> {
+  const { contract, state, limits } = tools;
+  const operation = contract.operationOf(asked.method, asked.path);
   if (operation === undefined) return NOT_FOUND;
-  const fault = requestFault(operation, asked);
+  const fault = contract.requestFault(operation, asked);
   if (fault !== "") return violated(`${operation}: ${fault}`, tools);
   if (token !== "" && !state.knowsToken(token))
     return jsonAnswer(401, { message: "Bad credentials", status: "401" });
@@ -46,10 +65,14 @@ export function answerCall(asked: Asked, token: string, tools: ApiTools): Answer
   const right = state.right(token, repository);
   if (right === "none") return NOT_FOUND;
   const segments = asked.path.split("/").slice(4).map(decodeURIComponent);
-  const answer = route({ ...asked, operation, repository, right, segments }, tools);
-  if (answer.status !== 200 || !isJson(answer)) return answer;
-  const wrong = answerFault(operation, 200, JSON.parse(Buffer.from(answer.body).toString()));
+  const call: Call = { ...asked, operation, repository, right, segments };
+  const answer = asked.method === "GET" ? route(call, tools) : await write(call, tools);
+  const body = isJson(answer) ? JSON.parse(Buffer.from(answer.body).toString()) : undefined;
+  const isBytes = answer.status === 200 && body === undefined;
+  const wrong = isBytes ? "" : contract.answerFault(operation, answer.status, body);
   if (wrong !== "") return violated(`${operation} answers wrongly: ${wrong}`, tools);
+  if (answer.status !== 200 || body === undefined || asked.method !== "GET")
+    return { ...answer, headers: [...answer.headers, ...limits.headers()] };
   const etag = `W/"${createHash("sha256").update(answer.body).digest("hex")}"`;
   if (unmodified && asked.headers["if-none-match"] === etag) {
     // Costs nothing, for those who are known.
@@ -62,7 +85,8 @@ export function answerCall(asked: Asked, token: string, tools: ApiTools): Answer
 function route(call: Call, tools: ApiTools): Answer {
   const { operation, repository, right, segments, query } = call;
   const [, second = "", third = ""] = segments;
-  if (operation === "GET /repos/{owner}/{repo}") return jsonAnswer(200, repositoryDocument(repository));
+  if (operation === "GET /repos/{owner}/{repo}")
+    return jsonAnswer(200, repositoryDocument(repository, right));
   if (right === "metadata: read")
     return jsonAnswer(403, { message: "Resource not accessible by personal access token" });
   const say = (release: FakeRelease): object =>
@@ -82,19 +106,35 @@ function route(call: Call, tools: ApiTools): Answer {
     case "GET /repos/{owner}/{repo}/releases/{release_id}/assets": {
       const release = repository.releases.find(({ id }) => id === Number(second));
       if (!release || !isVisible(release)) return NOT_FOUND;
-      const { assets, tag } = release;
-      const documents = assets.map((asset) => assetDocument(asset, tag, repository, tools.origins()));
+      const documents = listed(release).map((asset) =>
+        assetDocument(asset, placeOf(release), repository, tools.origins()),
+      );
       return page(documents, { path: call.path, query }, tools);
     }
     case "GET /repos/{owner}/{repo}/releases/assets/{asset_id}": {
       const found = repository.asset(Number(third));
       if (!found || !isVisible(found.release)) return NOT_FOUND;
       if (call.headers.accept === "application/octet-stream") return bytesOf(found.asset, tools);
-      return jsonAnswer(200, assetDocument(found.asset, found.release.tag, repository, tools.origins()));
+      return jsonAnswer(200, assetDocument(found.asset, placeOf(found.release), repository, tools.origins()));
+    }
+    case "GET /repos/{owner}/{repo}/immutable-releases":
+      // Administrators may know; of others GitHub says that it is not there.
+      return NOT_FOUND_BARE;
+    case "GET /repos/{owner}/{repo}/git/ref/{ref}": {
+      const commit = repository.tags.get(third.replace(/^tags\//, ""));
+      if (commit === undefined) return NOT_FOUND;
+      const object = { type: "commit", sha: commit, url: `${tools.origins().api}/git/commits/${commit}` };
+      return jsonAnswer(200, { ref: `refs/${third}`, node_id: "x", url: tools.origins().api, object });
     }
     default:
       return violated(`${operation} is not played`, tools);
   }
+}
+
+/** With what was deleted and is not gone everywhere yet. */
+function listed(release: FakeRelease): readonly FakeAsset[] {
+  const ghosts = release.ghosts.filter((ghost) => ghost.lists-- > 0).map(({ asset }) => asset);
+  return [...release.assets, ...ghosts];
 }
 
 /** The documentation: "API clients should handle both a 200 or 302 response". */
@@ -123,7 +163,7 @@ function isJson({ headers }: Answer): boolean {
   return headers.some(([name, value]) => name === "content-type" && value.startsWith("application/json"));
 }
 
-function violated(words: string, { violation }: ApiTools): Answer {
+export function violated(words: string, { violation }: ApiTools): Answer {
   violation(words);
   return jsonAnswer(500, { message: words });
 }

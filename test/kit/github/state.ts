@@ -5,19 +5,32 @@ import { join } from "node:path";
 
 export type FakeAsset = {
   readonly id: number;
-  readonly name: string;
-  readonly state: "uploaded" | "open" | "starter";
-  readonly bytes: Uint8Array;
+  name: string;
+  label: string | null;
+  contentType: string;
+  state: "uploaded" | "open" | "starter";
+  bytes: Uint8Array;
   /** As the API names it; null on old assets. */
-  readonly digest: string | null;
+  digest: string | null;
+  downloads: number;
 };
 
 export type FakeRelease = {
   readonly id: number;
-  readonly tag: string;
+  tag: string;
   draft: boolean;
-  readonly prerelease: boolean;
+  prerelease: boolean;
+  name: string;
+  body: string;
+  target: string;
+  immutable: boolean;
+  /** Never the latest, by `make_latest: "false"`. */
+  aside: boolean;
+  /** When it was published, as a number that grows; 0 for a draft. */
+  published: number;
   readonly assets: FakeAsset[];
+  /** Deleted, and still listed for so many lists more. */
+  readonly ghosts: { readonly asset: FakeAsset; lists: number }[];
 };
 
 export type Right = "none" | "metadata: read" | "contents: read" | "contents: write";
@@ -28,6 +41,15 @@ export class FakeRepository {
   readonly isPrivate: boolean;
   /** In the order of their making. */
   readonly releases: FakeRelease[] = [];
+  /** Whether what is published from now on is immutable. */
+  immutable = false;
+  /** Tags of immutable releases, deleted ones too. */
+  readonly burned = new Set<string>();
+  /** Tags of git, by name: the commit. */
+  readonly tags = new Map<string, string>();
+  /** Commits whose workflows differ from those of the default branch. */
+  readonly workflowCommits = new Set<string>();
+  isArchived = false;
   readonly #nextId: () => number;
 
   constructor(fullName: string, isPrivate: boolean, nextId: () => number) {
@@ -40,10 +62,23 @@ export class FakeRepository {
     return `${this.owner}/${this.name}`;
   }
 
-  addRelease(tag: string, { draft = false, prerelease = false } = {}): FakeRelease {
-    const release = { id: this.#nextId(), tag, draft, prerelease, assets: [] };
+  addRelease(tag: string, facts: Partial<Omit<FakeRelease, "id" | "tag">> = {}): FakeRelease {
+    const release: FakeRelease = {
+      ...{ id: this.#nextId(), tag, draft: false, prerelease: false, name: tag, body: "", target: "main" },
+      ...{ immutable: false, aside: false, published: 0, assets: [], ghosts: [] },
+      ...facts,
+    };
     this.releases.push(release);
+    if (!release.draft) this.publish(release);
     return release;
+  }
+
+  publish(release: FakeRelease): void {
+    release.draft = false;
+    release.published = this.#nextId();
+    release.immutable = this.immutable;
+    if (this.immutable) this.burned.add(release.tag);
+    if (!this.tags.has(release.tag)) this.tags.set(release.tag, commitOf(release.target));
   }
 
   /** A release with every file of a folder. */
@@ -59,8 +94,11 @@ export class FakeRepository {
     bytes: Uint8Array,
     state: FakeAsset["state"] = "uploaded",
   ): FakeAsset {
-    const digest = state === "uploaded" ? `sha256:${createHash("sha256").update(bytes).digest("hex")}` : null;
-    const asset = { id: this.#nextId(), name, state, bytes, digest };
+    const digest = state === "uploaded" ? digestOf(bytes) : null;
+    const asset: FakeAsset = {
+      ...{ id: this.#nextId(), name, label: null, contentType: "application/octet-stream" },
+      ...{ state, bytes, digest, downloads: 0 },
+    };
     release.assets.push(asset);
     return asset;
   }
@@ -78,9 +116,16 @@ export class FakeRepository {
     );
   }
 
-  /** Neither draft nor prerelease, the newest. */
+  removeRelease(release: FakeRelease): void {
+    this.releases.splice(this.releases.indexOf(release), 1);
+  }
+
+  /** Neither draft nor prerelease, nor put aside, the last that was published. */
   latest(): FakeRelease | undefined {
-    return this.releases.findLast(({ draft, prerelease }) => !draft && !prerelease);
+    return this.releases
+      .filter(({ draft, prerelease, aside }) => !draft && !prerelease && !aside)
+      .sort((a, b) => a.published - b.published)
+      .at(-1);
   }
 
   published(tag: string): FakeRelease | undefined {
@@ -125,4 +170,13 @@ export class FakeState {
     const own = this.#tokens.get(token)?.get(fullName) ?? "none";
     return own === "none" && !isPrivate ? "contents: read" : own;
   }
+}
+
+export function digestOf(bytes: Uint8Array): string {
+  return `sha256:${createHash("sha256").update(bytes).digest("hex")}`;
+}
+
+/** A branch's head is a commit like any other here. */
+export function commitOf(target: string): string {
+  return /^[0-9a-f]{40}$/.test(target) ? target : createHash("sha1").update(target).digest("hex");
 }

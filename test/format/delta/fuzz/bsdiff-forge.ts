@@ -20,9 +20,9 @@ import { Bzip2Encoder } from "../../../../src/format/delta/bzip2/encode.ts";
 import { Bzip2Kernel } from "../../../../src/kernel/kernel.ts";
 import { noise } from "../../../kit/world.ts";
 import { pick, type Roll } from "./dice.ts";
+import type { HostileFormat, Seed } from "./hostile-format.ts";
 import { edgeNumber, mutateBytes, replace } from "./mutate.ts";
 import { quickBrotli, quickBzip2 } from "./quick-streams.ts";
-import type { HostileFormat, Seed } from "./survive.ts";
 
 type Triple = readonly [add: number, copy: number, seek: number];
 type Streams = readonly [control: Uint8Array, diff: Uint8Array, extra: Uint8Array];

@@ -38,9 +38,13 @@ export class MemoryMeter {
     this.#taken = 0;
   }
 
+  pause(): void {
+    this.#running = false;
+  }
+
   /** @throws Error when too much was asked for, whatever became of it */
   stop(): void {
-    this.#running = false;
+    this.pause();
     if (this.#taken > this.#limit)
       throw new Error(`${this.#taken} bytes of memory were asked for, at most ${this.#limit} may be`);
   }

@@ -15,8 +15,8 @@ import type { Image, Range } from "../../../../src/kernel/themis-kernel.ts";
 import { noise } from "../../../kit/world.ts";
 import { makeThemis } from "../themis/kit.ts";
 import { pick, type Roll } from "./dice.ts";
+import type { HostileFormat, Seed } from "./hostile-format.ts";
 import { edgeNumber, mutateBytes } from "./mutate.ts";
-import type { HostileFormat, Seed } from "./survive.ts";
 
 type ThemisSeed = Seed & { readonly header: ThemisHeader; readonly coded: Uint8Array };
 

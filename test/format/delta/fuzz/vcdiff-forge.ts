@@ -10,9 +10,9 @@ import { adler32 } from "../../../../src/format/delta/vcdiff/adler32.ts";
 import { decodeVcdiff } from "../../../../src/format/delta/vcdiff/decode.ts";
 import { Cursor, integerLength, writeInteger } from "../../../../src/format/delta/vcdiff/integer.ts";
 import { pick, type Roll } from "./dice.ts";
+import type { Seed } from "./hostile-format.ts";
 import { edgeNumber, mutateBytes, replace } from "./mutate.ts";
 import { proveXz, QuickXz, quickDjw } from "./quick-streams.ts";
-import type { Seed } from "./survive.ts";
 
 const SDCH = 0x53;
 const DECOMPRESS = 1;

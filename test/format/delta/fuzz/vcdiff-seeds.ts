@@ -3,7 +3,7 @@ import { OPERATION_ADD, OPERATION_COPY, OPERATION_RUN } from "../../../../src/fo
 import { noise } from "../../../kit/world.ts";
 import { encodePatch, type Wish } from "../vcdiff/kit.ts";
 import { readVectors } from "../vcdiff/vectors.ts";
-import type { Seed } from "./survive.ts";
+import type { Seed } from "./hostile-format.ts";
 
 const source = noise(700, 5);
 const kinds = [OPERATION_ADD, OPERATION_RUN, OPERATION_COPY, OPERATION_COPY];

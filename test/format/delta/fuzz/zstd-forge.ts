@@ -8,8 +8,8 @@ import { constants, zstdCompressSync } from "node:zlib";
 import { readZstdFrame } from "../../../../src/format/delta/zstd-dict/zstd-dict.ts";
 import { noise } from "../../../kit/world.ts";
 import type { Roll } from "./dice.ts";
+import type { HostileFormat, Seed } from "./hostile-format.ts";
 import { edgeNumber, mutateBytes } from "./mutate.ts";
-import type { HostileFormat, Seed } from "./survive.ts";
 
 type Block = { type: number; size: number; bytes: Uint8Array };
 type Frame = { header: Uint8Array; blocks: Block[]; checksum: Uint8Array };
