@@ -26,6 +26,12 @@ const HINTS: Readonly<Record<string, string>> = {
   ARCHIVE_MALFORMED: "make it with themis-fetch bundle; nothing was changed",
   ARCHIVE_TRUNCATED: "copy it again, or make it again with themis-fetch bundle; nothing was changed",
   CRL_MALFORMED: "--crl takes a certificate revocation list, PEM or DER",
+  LOG_PROOF_MALFORMED: "look at what the source serves as manifest.json.tlog-proof",
+  LOG_PROOF_INVALID: "do not install this; the publisher must publish the proof of this very manifest",
+  LOG_KEY_UNKNOWN: "look at --log-key: it must be the key of the log that the publisher keeps",
+  LOG_CHECKPOINT_INVALID: "do not install this; ask the publisher by another way",
+  LOG_ROLLED_BACK:
+    "the source, or a cache on the way, has an older state of the log; to go back to an older release, the publisher proves it anew: themis-bundle log prove, then publish",
   FILE_UNREADABLE: "check the name and the rights",
   ROOT_UNSAFE: "put a real folder in its place",
   STATE_CORRUPT:

@@ -1,5 +1,5 @@
 /** The keys of transparency logs that a person names: as text, or files with one in each line. */
-import { decodeNoteKey, type NoteKey } from "../format/log/note-key.ts";
+import { decodeNoteKey, isNoteKey, type NoteKey } from "../format/log/note-key.ts";
 import { readInput } from "./read-input.ts";
 
 const MAX_FILE_BYTES = 64 << 10;
@@ -10,7 +10,7 @@ export async function loadLogKeys(names: readonly string[]): Promise<NoteKey[]> 
 }
 
 async function keysOf(name: string): Promise<NoteKey[]> {
-  if (/\+[0-9a-f]{8}\+/.test(name)) return [decodeNoteKey(name)];
+  if (isNoteKey(name)) return [decodeNoteKey(name)];
   const text = (await readInput(name, MAX_FILE_BYTES)).toString("utf8");
   const lines = text.split("\n").map((line) => line.trim());
   const keys = lines.filter((line) => line !== "" && !line.startsWith("#"));

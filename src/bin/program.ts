@@ -232,6 +232,6 @@ export function wholeNumber(option: string, least: number, most: number): (text:
   };
 }
 
-export function repeated(value: string, before: readonly string[]): readonly string[] {
+export function repeated(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, value];
 }

@@ -2,10 +2,12 @@
 import type { Command } from "commander";
 import { ThemisError } from "../base/error.ts";
 import type { Crl } from "../format/cms/crl.ts";
+import type { NoteKey } from "../format/log/note-key.ts";
 import { readCrls } from "../trust/crl-file.ts";
 import { MAX_THRESHOLD } from "../trust/threshold.ts";
 import type { TrustPolicy } from "../trust/trust-policy.ts";
 import { compiledIn, refuseAnotherAnchor } from "./client/compiled-in.ts";
+import { loadLogKeys } from "./log-keys.ts";
 import { repeated, wholeNumber } from "./program.ts";
 import { readInput } from "./read-input.ts";
 import { loadTrustAnchors } from "./trust-anchors.ts";
@@ -15,6 +17,7 @@ export type CrlOptions = { readonly crl: readonly string[]; readonly requireCrl?
 export type TrustOptions = CrlOptions & {
   readonly threshold?: number | undefined;
   readonly timestampAnchor?: readonly string[];
+  readonly logKey?: readonly string[];
 };
 
 export function withTrustOptions(made: Command): Command {
@@ -29,6 +32,11 @@ export function withTrustOptions(made: Command): Command {
       "the CA of a time-stamp authority: what it saw in time counts when certificates are over; repeat for more",
       repeated,
       [],
+    )
+    .option(
+      "--log-key <key>",
+      "refuse what is not in a transparency log: its NAME+ID+KEY, or a file of such; repeat for logs of which one is enough",
+      repeated,
     );
 }
 
@@ -46,23 +54,25 @@ export function withCrlOptions(made: Command): Command {
 
 /**
  * @param anchors the file that is pinned; a client with an anchor of its own takes none
- * @throws ThemisError ANCHOR_COMPILED_IN, USAGE, FILE_UNREADABLE, InputError; TrustError ANCHOR_MALFORMED, CRL_MALFORMED
+ * @throws ThemisError ANCHOR_COMPILED_IN, USAGE, FILE_UNREADABLE, InputError; TrustError ANCHOR_MALFORMED, CRL_MALFORMED;
+ *   LogError LOG_KEY_MALFORMED
  */
 export async function loadTrustPolicy(
   options: TrustOptions,
   anchors: string | undefined,
 ): Promise<TrustPolicy> {
-  const { threshold, timestampAnchor: authorities = [] } = options;
+  const { threshold, logKey, timestampAnchor: authorities = [] } = options;
+  const logKeys: readonly NoteKey[] | undefined = logKey && (await loadLogKeys(logKey));
+  const demands = { threshold, logKeys, ...(await loadCrls(options)) };
   const own = compiledIn();
   if (own) {
     refuseAnotherAnchor(anchors ?? authorities[0], own);
-    return { anchors: own.trustAnchors, product: own.product, threshold, ...(await loadCrls(options)) };
+    return { anchors: own.trustAnchors, product: own.product, ...demands };
   }
   if (anchors === undefined)
     throw new ThemisError("USAGE", "usage", "--trust-anchor is needed: only a pinned certificate can vouch");
   const timestampAnchors = (await Promise.all(authorities.map(loadTrustAnchors))).flat();
-  const lists = await loadCrls(options);
-  return { anchors: await loadTrustAnchors(anchors), threshold, timestampAnchors, ...lists };
+  return { anchors: await loadTrustAnchors(anchors), timestampAnchors, ...demands };
 }
 
 /** @throws ThemisError FILE_UNREADABLE, InputError; TrustError CRL_MALFORMED */

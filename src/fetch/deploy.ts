@@ -7,9 +7,11 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { systemCode } from "../base/error.ts";
 import type { Manifest } from "../format/manifest/manifest.ts";
+import { type SeenCheckpoint, withSeen } from "../trust/transparency.ts";
 import type { Verified } from "../trust/verified.ts";
 import type { TrustedState } from "../trust/verify-release.ts";
 import type { RestorePointRecord } from "./device-records.ts";
+import type { Discovered } from "./discover.ts";
 import type { Fetcher } from "./fetcher.ts";
 import { tidy } from "./install/close-entry.ts";
 import { journalGate } from "./install/gate.ts";
@@ -31,7 +33,7 @@ export async function deploy(
   installation: Installation,
   found: Prepared,
   fetched: Fetcher,
-  { applyMemory }: Pick<UpdateRequest, "applyMemory">,
+  { applyMemory, only }: Pick<UpdateRequest, "applyMemory" | "only">,
   { notice }: Pick<UpdateTools, "notice">,
 ): Promise<Deployed> {
   const { place, state, now, signal } = installation;
@@ -58,7 +60,7 @@ export async function deploy(
     state.advance("staged");
     const restorePoint = await saveWayBack(installation, found);
     state.advance("restore-point-made");
-    state.trust(raised(state.trusted(), manifest, now()));
+    state.trust(raised(state.trusted(), manifest, now(), seenBy({ only }, release)));
     const entry = journalEntry(installation, found, arrangement, restorePoint.id);
     const installed = await install(installation, entry, restorePoint);
     await endTransfer(place.transfer, state);
@@ -89,13 +91,27 @@ async function keepIn(
 }
 
 /** Neither the sequence nor the clock ever goes back. */
-function raised(trusted: TrustedState, { product, sequence }: Verified<Manifest>, now: Date): TrustedState {
+function raised(
+  trusted: TrustedState,
+  { product, sequence }: Verified<Manifest>,
+  now: Date,
+  seen: SeenCheckpoint | undefined,
+): TrustedState {
   return {
     ...trusted,
+    logs: withSeen(trusted.logs ?? [], seen),
     product,
     highestSequence: Math.max(sequence, trusted.highestSequence),
     latestTimeMs: Math.max(now.getTime(), trusted.latestTimeMs),
   };
+}
+
+/** Of a repair nothing is remembered: what it was proven by was not compared with what is. */
+export function seenBy(
+  { only }: Pick<UpdateRequest, "only">,
+  { logged }: Pick<Discovered, "logged">,
+): SeenCheckpoint | undefined {
+  return only ? undefined : logged?.seen;
 }
 
 function journalEntry(

@@ -9,6 +9,8 @@ import {
 import { type DeltaManifestReference, type Manifest, manifestKind } from "../format/manifest/manifest.ts";
 import { recalled } from "../trust/channel-decision.ts";
 import { ReleaseError } from "../trust/release-error.ts";
+import type { Logged } from "../trust/transparency.ts";
+import { TransparencyError } from "../trust/transparency-error.ts";
 import { policyOf, type TrustPolicy } from "../trust/trust-policy.ts";
 import type { Verified } from "../trust/verified.ts";
 import {
@@ -20,7 +22,15 @@ import {
 import type { SignatureReport } from "../trust/verify-signature.ts";
 import { prewarmVerification } from "../trust/verify-thread.ts";
 import { FetchError } from "./fetch-error.ts";
-import { type KeptRelease, MANIFEST, type ReleaseDocuments, readRelease, SIGNATURE } from "./read-release.ts";
+import {
+  type KeptRelease,
+  MANIFEST,
+  type Reading,
+  type ReleaseDocuments,
+  readLogProof,
+  readRelease,
+  SIGNATURE,
+} from "./read-release.ts";
 import { eitherFolder } from "./transfer/either-folder.ts";
 import type { Source } from "./transfer/source.ts";
 
@@ -40,6 +50,8 @@ export type DiscoverRequest = TrustPolicy & {
   readonly recipient?: Recipient | undefined;
   /** What need not be fetched again. */
   readonly kept: KeptRelease | undefined;
+  /** Bring the proof of a transparency log, though none is demanded. */
+  readonly wantsLogProof?: boolean;
   readonly now: Date;
   readonly signal?: AbortSignal | undefined;
 };
@@ -61,14 +73,18 @@ export type Discovered = {
   /** The proven documents, byte for byte. */
   readonly documents: KeptRelease;
   readonly report: SignatureReport;
+  /** What vouches for it, where a transparency log is demanded. */
+  readonly logged: Logged | undefined;
+  /** As it came; proven only where a log is demanded. */
+  readonly logProof: Uint8Array | undefined;
   readonly bytesFetched: number;
 };
 
 /** @throws FetchError SOURCE_*; everything verifyRelease throws */
 export async function discover(request: DiscoverRequest): Promise<Discovered> {
   prewarmVerification();
-  const { asked, folder, documents, proven } = await findRelease(request);
-  const { manifest, report } = proven;
+  const { asked, folder, documents, logProof, proven } = await findRelease(request);
+  const { manifest, report, logged } = proven;
   // Mirrors hold it under the same name; where a tag names it for good, it is read there.
   const places = [asked, ...request.sources.filter((other) => other !== asked)];
   const sources = places.map((place) => {
@@ -84,9 +100,11 @@ export async function discover(request: DiscoverRequest): Promise<Discovered> {
     sources,
     manifest,
     report,
+    logged,
+    logProof,
     manifestSha256: sha256(documents.manifest),
     documents: { manifest: documents.manifest, signature, source: asked.name, folder, etag },
-    bytesFetched,
+    bytesFetched: bytesFetched + (logProof?.length ?? 0),
   };
 }
 
@@ -135,6 +153,7 @@ type Found = {
   readonly asked: Source;
   readonly folder: string;
   readonly documents: ReleaseDocuments;
+  readonly logProof: Uint8Array | undefined;
   readonly proven: VerifiedRelease;
 };
 
@@ -164,13 +183,14 @@ async function findReleaseAt(source: Source, request: DiscoverRequest): Promise<
     const etag = isKeptHere && folder === kept.folder ? kept.etag : "";
     const documents = await readRelease(place, { kept, etag, signal });
     if (documents === "absent") continue;
-    if (documents.kind === "read") return { folder, documents, proven: await prove(documents, request) };
     try {
-      return { folder, documents, proven: await prove(documents, request) };
-    } catch {
+      return { folder, ...(await prove(place, documents, { signal }, request)) };
+    } catch (error) {
       // The kept release may have aged, or be of another version than is asked for: the source says its own.
-      const anew = await readRelease(place, { kept, etag: "", signal });
-      if (anew !== "absent") return { folder, documents: anew, proven: await prove(anew, request) };
+      const fresh = mayBeOfAnother(error);
+      if (documents.kind === "read" && !fresh) throw error;
+      const anew = await readRelease(place, { kept, etag: "", signal, fresh });
+      if (anew !== "absent") return { folder, ...(await prove(place, anew, { signal, fresh }, request)) };
     }
   }
   await refuseUnsigned(source, folders, signal);
@@ -193,14 +213,25 @@ async function refuseUnsigned(
   }
 }
 
+/** The page was switched between two requests, or a cache on the way has the proof of a while ago. */
+function mayBeOfAnother(error: unknown): boolean {
+  if (!(error instanceof TransparencyError)) return false;
+  return ["LOG_PROOF_MISSING", "LOG_PROOF_INVALID", "LOG_ROLLED_BACK"].includes(error.code);
+}
+
 async function prove(
-  { manifest, signature }: ReleaseDocuments,
+  place: Source,
+  documents: ReleaseDocuments,
+  reading: Pick<Reading, "signal" | "fresh">,
   request: DiscoverRequest,
-): Promise<VerifiedRelease> {
+): Promise<Pick<Found, "documents" | "logProof" | "proven">> {
+  const { manifest, signature } = documents;
   const { now, trusted, version: asked, recipient, leastSequence, named } = request;
+  const isWanted = request.logKeys !== undefined || request.wantsLogProof === true;
+  const logProof = isWanted ? await readLogProof(place, reading) : undefined;
   const proven = await verifyRelease({
     ...{ ...policyOf(request), now, trusted, version: asked, recipient, leastSequence },
-    ...{ manifestBytes: manifest, signatureBytes: signature },
+    ...{ manifestBytes: manifest, signatureBytes: signature, proofBytes: logProof },
   });
   if (named) checkNamed(named, proven.manifest, sha256(manifest));
   const { version, channel } = proven.manifest;
@@ -215,7 +246,7 @@ async function prove(
       },
     );
   }
-  return proven;
+  return { documents, logProof, proven };
 }
 
 /** @throws ReleaseError PRODUCT_MISMATCH, CHANNEL_MIX, RELEASE_RECALLED */

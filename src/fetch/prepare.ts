@@ -99,7 +99,8 @@ export function deviceFor(
 export function trustedFor({ only }: UpdateRequest, state: DeviceState | undefined): TrustedState {
   const trusted = state?.trusted() ?? NOTHING_TRUSTED;
   if (!only) return trusted;
-  return { ...trusted, highestSequence: Math.min(trusted.highestSequence, only.sequence) };
+  // Its proof may be of a time when the log was smaller. By its digest it is the one that was believed then.
+  return { ...trusted, highestSequence: Math.min(trusted.highestSequence, only.sequence), logs: [] };
 }
 
 /** @throws FetchError RELEASE_DIFFERS */

@@ -6,6 +6,7 @@
  * Nothing here is believed: whoever asked verifies signature and manifest, however they came together.
  */
 import { ThemisError } from "../base/error.ts";
+import { LOG_PROOF, MAX_LOG_PROOF_BYTES } from "../format/log/log-proof.ts";
 import { manifestKind } from "../format/manifest/manifest.ts";
 import {
   applyManifestPatch,
@@ -43,6 +44,8 @@ export type Reading = {
   /** Of `kept`, when it was read at this very place; "" asks for the signature in any case. */
   readonly etag: string;
   readonly signal?: AbortSignal | undefined;
+  /** What came before was wrong: caches on the way are passed by. */
+  readonly fresh?: boolean;
 };
 
 /** A release page may be switched between two requests: then both are read again, so many times in all. */
@@ -53,7 +56,7 @@ export async function readRelease(source: Source, reading: Reading): Promise<Rel
   const { kept, etag: known, signal } = reading;
   let bytesFetched = 0;
   for (let attempt = 1; ; attempt++) {
-    const fresh = attempt > 1;
+    const fresh = reading.fresh === true || attempt > 1;
     const signature = await source.readAll(SIGNATURE, MAX_SIGNATURE_BYTES, { signal, known, fresh });
     if (signature === "absent") return "absent";
     if (signature === "unchanged") {
@@ -70,6 +73,15 @@ export async function readRelease(source: Source, reading: Reading): Promise<Rel
       return { kind: "read", manifest, signature: signature.bytes, etag: signature.etag, bytesFetched };
     }
   }
+}
+
+/** What a transparency log says of the release; undefined when the source has nothing of that. @throws FetchError SOURCE_*, ASSET_SIZE */
+export async function readLogProof(
+  source: Source,
+  asking: Pick<Reading, "signal" | "fresh">,
+): Promise<Uint8Array | undefined> {
+  const found = await source.readAll(LOG_PROOF, MAX_LOG_PROOF_BYTES, asking);
+  return typeof found === "string" ? undefined : found.bytes;
 }
 
 type ReadManifest = {

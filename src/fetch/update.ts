@@ -6,10 +6,11 @@
  * Before the release is proven nothing is written but lock and records; before the restore point stands
  * nothing outside of `.themis/` is touched; killed anywhere, the next command finishes or undoes.
  */
+import { checkGrown, withSeen } from "../trust/transparency.ts";
 import { checkFreshness } from "../trust/verify-release.ts";
 import { announce } from "./announce.ts";
 import { readRecords } from "./damaged-records.ts";
-import { deploy } from "./deploy.ts";
+import { deploy, seenBy } from "./deploy.ts";
 import type { Discovered } from "./discover.ts";
 import { newsOf } from "./explain-channel.ts";
 import { FetchError } from "./fetch-error.ts";
@@ -125,15 +126,17 @@ async function runFrom(
     }
     const { release } = offered;
     if (until === "update") refuseTakenBack(recovery, release);
+    const trusted = trustedFor(request, state);
     const { allowDowngrade } = request;
     checkFreshness(release.manifest, {
       now: tools.now(),
-      trusted: trustedFor(request, state),
+      trusted,
       leastSequence: decision?.leastSequence ?? (allowDowngrade ? 0 : undefined),
       version: request.version,
       minSequence: request.minSequence,
       recipient: device,
     });
+    if (release.logged) checkGrown(release.logged, trusted.logs ?? []);
     checkOnly(request, release);
     if (until === "update" && allowDowngrade) noteDowngrade(installation, release.manifest);
     state.keepRelease(release.documents);
@@ -145,7 +148,10 @@ async function runFrom(
       // A cut came after the switch and before this.
       if (state.transfer()?.manifestSha256 === release.manifestSha256)
         await endTransfer(place.transfer, state);
-      if (until === "update") await keepRestorePoints(installation, keeping);
+      if (until === "update") {
+        rememberLog(request, release, state);
+        await keepRestorePoints(installation, keeping);
+      }
       return report("nothing-to-do", {});
     }
 
@@ -228,6 +234,14 @@ function refuseTakenBack({ outcome, entry }: Recovery, { manifestSha256 }: Disco
     `${version} was not confirmed until ${until} and was taken back just now: ${fromVersion || "the state before"} is there again`,
     { hint: `themis-fetch update installs ${version} again`, facts: { version } },
   );
+}
+
+/** What is installed is believed already; the log has grown, or is demanded for the first time. */
+function rememberLog(request: UpdateRequest, release: Discovered, state: DeviceState): void {
+  const trusted = state.trusted();
+  const { logs = [] } = trusted;
+  const seen = withSeen(logs, seenBy(request, release));
+  if (JSON.stringify(seen) !== JSON.stringify(logs)) state.trust({ ...trusted, logs: seen });
 }
 
 async function discoverFirst(

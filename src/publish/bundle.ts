@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { sha256 } from "../base/digest.ts";
 import { systemCode, withHint } from "../base/error.ts";
 import { InputError, openRegularFile, readRegularFile } from "../base/input-file.ts";
+import { LOG_PROOF, MAX_LOG_PROOF_BYTES } from "../format/log/log-proof.ts";
 import { PIECE_BYTES } from "../format/manifest/blob.ts";
 import {
   checkAgainstManifest,
@@ -19,6 +20,8 @@ export type OpenBundle = {
   readonly manifest: Manifest;
   /** undefined as long as nobody has signed. */
   readonly signature: Uint8Array | undefined;
+  /** Of a transparency log; undefined where the release is in none. */
+  readonly logProof: Uint8Array | undefined;
   readonly deltaManifests: readonly DeltaManifest[];
 };
 
@@ -49,7 +52,8 @@ export async function openBundle(folder: string): Promise<OpenBundle> {
     deltaManifests.push(document);
   }
   const signature = await readDocument(folder, "manifest.json.p7s", MAX_SIGNATURE_BYTES);
-  return { folder, manifestBytes, manifest, signature, deltaManifests };
+  const logProof = await readDocument(folder, LOG_PROOF, MAX_LOG_PROOF_BYTES);
+  return { folder, manifestBytes, manifest, signature, logProof, deltaManifests };
 }
 
 /** Every pack, byte for byte. @throws PublishError BUNDLE_INCOMPLETE */

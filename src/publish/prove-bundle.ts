@@ -9,6 +9,8 @@
  * only an anchor does.
  */
 import { withHint } from "../base/error.ts";
+import { decodeLogProof } from "../format/log/log-proof.ts";
+import { checkInclusion, type Logged, proveLogged } from "../trust/transparency.ts";
 import type { TrustPolicy } from "../trust/trust-policy.ts";
 import { checkFreshness, NOTHING_TRUSTED } from "../trust/verify-release.ts";
 import { checkSignedContent, type SignerReport, verifySignature } from "../trust/verify-signature.ts";
@@ -24,13 +26,23 @@ export type ProofRequest = {
   readonly signal?: AbortSignal;
 };
 
+export type ProvenBundle = {
+  readonly bundle: SignedBundle;
+  readonly signers: readonly SignerReport[];
+  /** undefined when no log was demanded. */
+  readonly logged: Logged | undefined;
+};
+
+const PROVE_AGAIN =
+  "the proof is of another manifest: themis-bundle log append and log prove make one of this";
+
 const SIGN_AGAIN = "the signature is not one of this manifest: sign the bundle again with themis-bundle sign";
 
-/** @returns who signed, empty without anchors. @throws PublishError, TrustError, ReleaseError MANIFEST_EXPIRED */
+/** @returns who signed, empty without anchors. @throws PublishError, TrustError, ReleaseError MANIFEST_EXPIRED, TransparencyError; LogError LOG_PROOF_MALFORMED */
 export async function proveBundle(
   bundle: OpenBundle,
   { policy, now, signal }: ProofRequest,
-): Promise<{ readonly bundle: SignedBundle; readonly signers: readonly SignerReport[] }> {
+): Promise<ProvenBundle> {
   const { signature } = bundle;
   if (!signature) {
     throw new PublishError("BUNDLE_INCOMPLETE", `the bundle ${bundle.folder} is not signed`, {
@@ -42,12 +54,14 @@ export async function proveBundle(
     const signers = policy ? verifySignature({ ...policy, content, signature, now }).signers : [];
     if (!policy) checkSignedContent({ content, signature, now });
     checkFreshness(bundle.manifest, { now, trusted: NOTHING_TRUSTED, version: "" });
+    const logged = provenLog(bundle, policy);
     await checkPacks(bundle, signal);
-    return { bundle: { ...bundle, signature }, signers };
+    return { bundle: { ...bundle, signature }, signers, logged };
   } catch (error) {
     throw withHint(error, {
       DIGEST_MISMATCH: SIGN_AGAIN,
       SIGNATURE_INVALID: SIGN_AGAIN,
+      LOG_PROOF_INVALID: PROVE_AGAIN,
       SIGNATURE_MALFORMED: SIGN_AGAIN,
       SIGNATURE_ALGORITHM: SIGN_AGAIN,
       SIGNER_NOT_FOUND: SIGN_AGAIN,
@@ -55,4 +69,15 @@ export async function proveBundle(
       MANIFEST_EXPIRED: "devices refuse it: build the release again with a later --expires",
     });
   }
+}
+
+/** Of a proof that nobody demanded only that it is one of this manifest: a stale one would be refused by devices. */
+function provenLog(
+  { manifest, manifestBytes, logProof }: OpenBundle,
+  policy: TrustPolicy | undefined,
+): Logged | undefined {
+  const keys = policy?.logKeys;
+  if (keys) return proveLogged({ proofBytes: logProof, keys, manifest, manifestBytes });
+  if (logProof) checkInclusion(decodeLogProof(logProof), manifest, manifestBytes);
+  return undefined;
 }

@@ -14,12 +14,12 @@ import { type LogTail, tailRoots } from "../format/log/log-tail.ts";
 import { rootByInclusion } from "../format/log/merkle-proof.ts";
 import { equalHashes, leafHash } from "../format/log/merkle-tree.ts";
 import type { NoteKey } from "../format/log/note-key.ts";
-import { encodeNote } from "../format/log/signed-note.ts";
+import { encodeNote, type NoteSignature } from "../format/log/signed-note.ts";
 import type { Manifest } from "../format/manifest/manifest.ts";
 import { noteSigners } from "./note-signature.ts";
 import { TransparencyError } from "./transparency-error.ts";
 
-/** What a device keeps of a log: its last checkpoint, with the signatures, as evidence against a log that forks. */
+/** What a device keeps of a log: its last checkpoint, with the signatures that it knows, as evidence against a log that forks. */
 export type SeenCheckpoint = {
   readonly origin: string;
   readonly size: number;
@@ -62,7 +62,11 @@ export function proveLogged({ proofBytes, keys, manifest, manifestBytes }: Logge
   }
   checkInclusion(proof, manifest, manifestBytes);
   const rootText = Buffer.from(root).toString("base64");
-  return { seen: { origin, size, root: rootText, note: encodeNote(proof.note) }, tail: proof.tail };
+  const isKnown = (each: NoteSignature): boolean =>
+    signers.some(({ name, keyId }) => name === each.name && keyId === each.keyId);
+  const signatures = proof.note.signatures.filter(isKnown);
+  const note = encodeNote({ text: proof.note.text, signatures });
+  return { seen: { origin, size, root: rootText, note }, tail: proof.tail };
 }
 
 /** Says nothing of who signed the checkpoint. @throws TransparencyError LOG_PROOF_INVALID */

@@ -1,5 +1,6 @@
 /** What is demanded before a release is believed: one value, from the command that reads it to the verifier that obeys it. */
 import type { Crl } from "../format/cms/crl.ts";
+import type { NoteKey } from "../format/log/note-key.ts";
 import type { TrustAnchor } from "./anchor.ts";
 import type { Threshold } from "./threshold.ts";
 
@@ -11,6 +12,8 @@ export type TrustPolicy = Threshold & {
   readonly requireCrl?: boolean | undefined;
   /** Of authorities whose time-stamps count; without them a signature counts while its certificates are valid. */
   readonly timestampAnchors?: readonly TrustAnchor[] | undefined;
+  /** Of transparency logs, one of which must hold the release; none are demanded without. */
+  readonly logKeys?: readonly NoteKey[] | undefined;
   /** The signer's certificate must have this extended key usage besides codeSigning: an OID, "" for none. */
   readonly signerUsage?: string | undefined;
   /** This certificate policy must hold from the anchor to the signer: an OID, "" for none. */
@@ -38,10 +41,10 @@ export type TrustRootPin =
 
 /** The policy in a larger request, and nothing else of it. */
 export function policyOf(from: TrustPolicy): TrustPolicy {
-  const { anchors, crls, requireCrl, timestampAnchors, threshold, anchorThreshold } = from;
+  const { anchors, crls, requireCrl, timestampAnchors, threshold, anchorThreshold, logKeys } = from;
   const { signerUsage, signerPolicy, revoked, product, minSequence, trustRoot, requireChannel } = from;
   return {
-    ...{ anchors, crls, requireCrl, timestampAnchors, threshold, anchorThreshold },
+    ...{ anchors, crls, requireCrl, timestampAnchors, threshold, anchorThreshold, logKeys },
     ...{ signerUsage, signerPolicy, revoked, product, minSequence, trustRoot, requireChannel },
   };
 }

@@ -9,6 +9,7 @@ import { type Platform, platformName, runsOn } from "../format/channel/platform.
 import { mayUpgradeFrom, type Step } from "../format/channel/upgrade-path.ts";
 import { decodeManifest, type Manifest } from "../format/manifest/manifest.ts";
 import { ReleaseError } from "./release-error.ts";
+import { checkGrown, type Logged, proveLogged, type SeenCheckpoint } from "./transparency.ts";
 import { policyOf, type TrustPolicy } from "./trust-policy.ts";
 import { checkAgainstTrustRoot } from "./trust-root.ts";
 import { markVerified, type Verified } from "./verified.ts";
@@ -20,6 +21,8 @@ export type TrustedState = {
   readonly product: string;
   readonly highestSequence: number;
   readonly latestTimeMs: number;
+  /** The last checkpoint of each transparency log that vouched for a release; earlier builds kept none. */
+  readonly logs?: readonly SeenCheckpoint[];
   /** The channel whose document was obeyed last; "" for none. */
   readonly channel: string;
   /** Of each channel that was ever obeyed, the newest document. */
@@ -41,6 +44,8 @@ export type Recipient = Platform & {
 export type ReleaseRequest = TrustPolicy & {
   readonly manifestBytes: Uint8Array;
   readonly signatureBytes: Uint8Array;
+  /** Of a transparency log; asked for when the policy has `logKeys`. */
+  readonly proofBytes?: Uint8Array | undefined;
   readonly now: Date;
   readonly trusted: TrustedState;
   /** The version that was asked for, "" for whatever is offered. */
@@ -54,6 +59,8 @@ export type ReleaseRequest = TrustPolicy & {
 export type VerifiedRelease = {
   readonly manifest: Verified<Manifest>;
   readonly report: SignatureReport;
+  /** undefined when no log was demanded. */
+  readonly logged: Logged | undefined;
 };
 
 export const NOTHING_TRUSTED: TrustedState = {
@@ -71,7 +78,7 @@ export const NOTHING_TRUSTED: TrustedState = {
  */
 export const MAX_SEQUENCE_STEP = 1e14;
 
-/** @throws TrustError, JsonError, DocumentError, PathError, ReleaseError */
+/** @throws TrustError, JsonError, DocumentError, PathError, ReleaseError, TransparencyError; LogError LOG_PROOF_MALFORMED */
 export async function verifyRelease(request: ReleaseRequest): Promise<VerifiedRelease> {
   const { signatureBytes: signature, now } = request;
   // A copy: what is parsed must be what was proven, whatever becomes of the caller's bytes meanwhile.
@@ -80,7 +87,10 @@ export async function verifyRelease(request: ReleaseRequest): Promise<VerifiedRe
   const manifest = decodeManifest(content);
   checkAgainstTrustRoot(manifest, request);
   checkFreshness(manifest, request);
-  return { manifest: markVerified(manifest), report };
+  const { logKeys: keys, proofBytes, trusted } = request;
+  const logged = keys && proveLogged({ proofBytes, keys, manifest, manifestBytes: content });
+  if (logged) checkGrown(logged, trusted.logs ?? []);
+  return { manifest: markVerified(manifest), report, logged };
 }
 
 export type FreshnessRequest = Pick<

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { openBundle } from "../../publish/bundle.ts";
 import { proveBundle } from "../../publish/prove-bundle.ts";
+import { logJson, logText } from "../log-words.ts";
 import { command, type Tools } from "../program.ts";
 import { signerLines } from "../signer-lines.ts";
 import { loadTrustPolicy, type TrustOptions, withTrustOptions } from "../trust-options.ts";
@@ -14,17 +15,25 @@ export function verifyCommand({ say, signal }: Tools): Command {
       .argument("<bundle>", "a signed bundle")
       .requiredOption("--trust-anchor <file>", "the certificate that devices pin, PEM"),
   ).action(async (folder: string, options: TrustOptions & { trustAnchor: string }) => {
-    const { bundle, signers } = await proveBundle(await openBundle(folder), {
+    const { bundle, signers, logged } = await proveBundle(await openBundle(folder), {
       policy: await loadTrustPolicy(options, options.trustAnchor),
       now: new Date(),
       signal,
     });
     const { product, version, packs } = bundle.manifest;
     say.result(
-      { schema: "themis-bundle/verify/1", product, version, signers, packs: packs.length },
+      {
+        schema: "themis-bundle/verify/1",
+        product,
+        version,
+        signers,
+        packs: packs.length,
+        ...logJson(logged),
+      },
       [
         `${product} ${version} is proven: signature, certification path, ${packs.length} packs`,
         ...signerLines(signers),
+        ...logText(logged),
       ].join("\n"),
     );
   });

@@ -51,8 +51,12 @@ export function bundleCommand({ say, signal }: Tools): Command {
         deltas: deltaChoice(options),
         ...(await loadTrustPolicy(options, options.trustAnchor)),
         inputs: [
-          ...[options.trustAnchor, options.ca, options.tokenFile],
-          ...[...options.crl, ...(options.timestampAnchor ?? [])],
+          options.trustAnchor,
+          options.ca,
+          options.tokenFile,
+          ...options.crl,
+          ...(options.logKey ?? []),
+          ...(options.timestampAnchor ?? []),
         ].filter((path) => path !== undefined),
       },
       {

@@ -24,6 +24,7 @@ export type SettingOptions = ConfigOptions &
     readonly source?: string;
     readonly root?: string;
     readonly trustAnchor?: string;
+    readonly logKey?: readonly string[];
     readonly threshold?: number;
     readonly version?: string;
     readonly channel?: string;
@@ -69,13 +70,14 @@ export async function settledRoot(options: SettingOptions, say: Reporter): Promi
   return demanded(configuration.hotReload.root, "hotReload.root", "--root");
 }
 
-/** @throws ConfigError; ThemisError ANCHOR_COMPILED_IN; TrustError ANCHOR_MALFORMED, CRL_MALFORMED */
+/** @throws ConfigError; ThemisError ANCHOR_COMPILED_IN; TrustError ANCHOR_MALFORMED, CRL_MALFORMED; LogError LOG_KEY_MALFORMED */
 export async function settledPolicy({ checker }: Configuration, options: TrustOptions): Promise<TrustPolicy> {
-  const { threshold, requireChannel } = checker;
+  const { logKeys: logKey, threshold, requireChannel } = checker;
   const anchor = compiledIn()
     ? checker.trustAnchor
     : demanded(checker.trustAnchor, "checker.trustAnchor", "--trust-anchor");
-  return { ...(await loadTrustPolicy({ ...options, threshold }, anchor)), requireChannel };
+  const asked = { ...options, threshold, ...(logKey && { logKey }) };
+  return { ...(await loadTrustPolicy(asked, anchor)), requireChannel };
 }
 
 /** What a client of one product knows by itself: settings may name another place, and nothing else. */
@@ -112,6 +114,7 @@ function flagsOf(options: SettingOptions): FlagValue[] {
     ["checker.channel", "--channel", options.channel],
     ["checker.requireChannel", "--require-channel", options.requireChannel],
     ["checker.trustAnchor", "--trust-anchor", options.trustAnchor],
+    ["checker.logKey", "--log-key", options.logKey],
     ["checker.threshold", "--threshold", options.threshold],
     ["autoUpdate.connections", "--connections", options.connections],
     ["autoUpdate.limitRate", "--limit-rate", limitRate === undefined ? undefined : parseRate(limitRate)],

@@ -1,6 +1,9 @@
+import { existsSync } from "node:fs";
 import type { Command } from "commander";
+import { MAX_LOG_PROOF_BYTES } from "../../format/log/log-proof.ts";
 import { NOTHING_TRUSTED, verifyRelease } from "../../trust/verify-release.ts";
 import { prewarmVerification } from "../../trust/verify-thread.ts";
+import { logJson, logText } from "../log-words.ts";
 import { command, type Tools } from "../program.ts";
 import { readInput } from "../read-input.ts";
 import { signerLines } from "../signer-lines.ts";
@@ -11,6 +14,7 @@ type Options = SettingOptions &
   TrustOptions & {
     readonly manifest: string;
     readonly signature: string;
+    readonly logProof?: string;
   };
 
 export function verifyCommand({ say }: Tools): Command {
@@ -19,12 +23,15 @@ export function verifyCommand({ say }: Tools): Command {
   ])
     .option("--trust-anchor <file>", "the pinned certificate, PEM")
     .requiredOption("--manifest <file>", "manifest.json")
-    .requiredOption("--signature <file>", "manifest.json.p7s");
+    .requiredOption("--signature <file>", "manifest.json.p7s")
+    .option("--log-proof <file>", "with --log-key: manifest.json.tlog-proof (default: beside the manifest)");
   return withConfig(withTrustOptions(made)).action(async (options: Options) => {
     prewarmVerification();
     const { configuration } = await settled(options, say);
-    const { manifest, report } = await verifyRelease({
-      ...(await settledPolicy(configuration, options)),
+    const policy = await settledPolicy(configuration, options);
+    const { manifest, report, logged } = await verifyRelease({
+      ...policy,
+      proofBytes: policy.logKeys && (await readLogProof(options)),
       manifestBytes: await readInput(options.manifest),
       signatureBytes: await readInput(options.signature),
       now: new Date(),
@@ -33,8 +40,26 @@ export function verifyCommand({ say }: Tools): Command {
     });
     const { product, version, sequence } = manifest;
     say.result(
-      { schema: "themis-fetch/verify/1", product, version, sequence, signers: report.signers },
-      [`${product} ${version} (sequence ${sequence}) is proven`, ...signerLines(report.signers)].join("\n"),
+      {
+        schema: "themis-fetch/verify/1",
+        product,
+        version,
+        sequence,
+        signers: report.signers,
+        ...logJson(logged),
+      },
+      [
+        `${product} ${version} (sequence ${sequence}) is proven`,
+        ...signerLines(report.signers),
+        ...logText(logged),
+      ].join("\n"),
     );
   });
+}
+
+/** undefined when nobody named one and none is there. @throws ThemisError FILE_UNREADABLE */
+async function readLogProof({ manifest, logProof }: Options): Promise<Uint8Array | undefined> {
+  const beside = `${manifest}.tlog-proof`;
+  if (logProof === undefined && !existsSync(beside)) return undefined;
+  return readInput(logProof ?? beside, MAX_LOG_PROOF_BYTES);
 }

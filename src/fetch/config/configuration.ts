@@ -5,9 +5,11 @@
  * What no schema can say is said here, with the place: bounds of spans of time, what belongs together, names that
  * must differ.
  */
+
 import { dirname, resolve } from "node:path";
 import { invalidConfig } from "../../format/config/config-error.ts";
 import { DEFAULTS } from "../../format/config/defaults.ts";
+import { isNoteKey } from "../../format/log/note-key.ts";
 import type { Check } from "../health/check.ts";
 import type { Dependency } from "../health/health-check.ts";
 import type { Hook } from "../hooks.ts";
@@ -29,6 +31,8 @@ export type Configuration = {
     readonly channel: string | undefined;
     readonly requireChannel: boolean;
     readonly trustAnchor: string | undefined;
+    /** Keys of transparency logs, or files of them; undefined demands no log. */
+    readonly logKeys: readonly string[] | undefined;
     /** Distinct signers that must have signed; undefined is one. */
     readonly threshold: number | undefined;
     readonly intervalMs: number;
@@ -88,7 +92,7 @@ export function configurationOf(layered: Layered): Configuration {
 
 function checkerOf({ document: { checker }, placeOf }: Layered, reading: Reading): Configuration["checker"] {
   const { source, mirrors, api, tokenFile, version = "", channel, requireChannel } = checker;
-  const { trustAnchor, threshold } = checker;
+  const { trustAnchor, logKey, threshold } = checker;
   const place = (name: string, pointer: string): string => releasePlace(name, pointer, placeOf);
   return {
     ...{ api, version, channel, requireChannel, threshold },
@@ -96,6 +100,9 @@ function checkerOf({ document: { checker }, placeOf }: Layered, reading: Reading
     mirrors: mirrors.map((mirror, index) => place(mirror, `/checker/mirrors/${index}`)),
     tokenFile: reading.file("/checker/tokenFile", tokenFile),
     trustAnchor: reading.file("/checker/trustAnchor", trustAnchor),
+    logKeys: logKey?.map((key, index) =>
+      isNoteKey(key) ? key : reading.file(`/checker/logKey/${index}`, key),
+    ),
     // More often is no use to anybody and a burden to servers.
     intervalMs: reading.span("/checker/interval", checker.interval, [60 * SECOND, YEAR]),
     jitterMs: reading.span("/checker/jitter", checker.jitter, [0, YEAR]),

@@ -5,7 +5,9 @@
  * are asked for: their delta manifests, and the packs that their patches lie in.
  */
 import { ThemisError } from "../../base/error.ts";
+import { decodeLogProof, LOG_PROOF } from "../../format/log/log-proof.ts";
 import type { Pack } from "../../format/manifest/manifest.ts";
+import { checkInclusion } from "../../trust/transparency.ts";
 import { type Discovered, readDeltaManifest } from "../discover.ts";
 import { FetchError } from "../fetch-error.ts";
 
@@ -37,6 +39,11 @@ export async function chooseAssets(
     { name: "manifest.json.p7s", bytes: proven.signature },
     ...besides,
   ];
+  if (release.logProof) {
+    // Who carries it may demand no log, and the device does: better found where a network is.
+    checkInclusion(decodeLogProof(release.logProof), manifest, proven.manifest);
+    documents.push({ name: LOG_PROOF, bytes: release.logProof });
+  }
   const used = new Set(manifest.files.map(({ blob }) => blob.pack));
   const references = chosenDeltas(release, choice);
   for (const reference of references) {

@@ -83,6 +83,7 @@ export async function makeOfflineBundle(
     const followed = await channelFor(request, sources, now);
     const release = await discover({
       ...{ ...policyOf(request), sources, version: followed?.version ?? version, ...fresh, now, signal },
+      wantsLogProof: true,
       ...(followed && { named: followed.named, channel: request.channel }),
     });
     const assets = await chooseAssets(release, request.deltas, followed?.documents ?? [], signal);

@@ -61,6 +61,11 @@ const checker = record(
     }),
     requireChannel: yesOrNo("refuse what comes without a signed document of the channel"),
     trustAnchor: text("the pinned certificate, a PEM file"),
+    logKey: list(
+      "a release must be in one of these transparency logs",
+      text("the log's key, NAME+ID+KEY, or a file with keys"),
+      [1, 16],
+    ),
     threshold: whole("so many distinct signers, by key and by subject, must have signed; default 1", 1, 16),
     interval: duration("between two looks for a newer release"),
     jitter: duration(

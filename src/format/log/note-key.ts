@@ -31,6 +31,11 @@ export function keyIdOf(name: string, publicKey: Uint8Array): string {
   return hash.digest("hex").slice(0, 8);
 }
 
+/** Meant as a key, and not as the name of a file with one. */
+export function isNoteKey(text: string): boolean {
+  return /\+[0-9a-f]{8}\+/.test(text);
+}
+
 /** What devices are given. */
 export function encodeNoteKey({ name, keyId, publicKey }: NoteKey): string {
   return `${name}+${keyId}+${keyText(publicKey)}`;

@@ -3,6 +3,7 @@
  *
  *   PAGE/1.5.0/manifest.json ...     complete before it has its name (one rename)
  *   PAGE/1.5.0/manifest-*.patch      what makes its manifest of those of older releases on the page
+ *   PAGE/1.5.0/manifest.json.tlog-proof     where the release is in a transparency log
  *   PAGE/latest -> 1.5.0             switched last, by renaming a new link over the old one
  *
  * Served by any web server. Publishing the same bundle again compares what lies there byte for byte, puts
@@ -16,6 +17,8 @@ import { syncFile, syncFolder, writeFileAtomically } from "../../base/atomic-fil
 import { hashing, sha256OfFile, sha256OfPieces } from "../../base/digest.ts";
 import { systemCode } from "../../base/error.ts";
 import { InputError, openRegularFile, readRegularFile } from "../../base/input-file.ts";
+import { LogError } from "../../format/log/log-error.ts";
+import { decodeLogProof, LOG_PROOF, MAX_LOG_PROOF_BYTES } from "../../format/log/log-proof.ts";
 import { decodeManifest, type Manifest, manifestKind } from "../../format/manifest/manifest.ts";
 import { assetNames } from "../bundle.ts";
 import type { SignedBundle } from "../prove-bundle.ts";
@@ -40,7 +43,7 @@ type Asset = { readonly asset: string; readonly size_bytes: number; readonly sha
 export async function publishToFolder(bundle: SignedBundle, page: string): Promise<FolderPublication> {
   const { version, product, sequence } = bundle.manifest;
   const location = join(page, version);
-  const assets = assetNames(bundle.manifest).length;
+  const assets = assetNames(bundle.manifest).length + (bundle.logProof ? 1 : 0);
   try {
     const releases = await releasesOn(page);
     const other = releases.find((each) => each.product !== product);
@@ -74,8 +77,9 @@ export async function publishToFolder(bundle: SignedBundle, page: string): Promi
     );
     const repaired = isNew ? [] : await repair(bundle, location);
     const signed = isNew ? false : await replaceSignature(bundle, location);
+    const logged = isNew ? false : await replaceLogProof(bundle, location);
     const { latest, moved } = await offer(page, [...releases, { version, sequence, product }]);
-    const changed = isNew || repaired.length > 0 || signed || moved || patches > 0;
+    const changed = isNew || repaired.length > 0 || signed || logged || moved || patches > 0;
     return { location, assets, changed, repaired, latest };
   } catch (cause) {
     const code = systemCode(cause);
@@ -137,6 +141,29 @@ async function replaceSignature({ signature }: SignedBundle, location: string): 
   return true;
 }
 
+/**
+ * The log has grown, or the release was not in it before. Never by the proof of a smaller log: a device that has seen the
+ * larger one would take it for a log that was rolled back.
+ */
+async function replaceLogProof({ logProof }: SignedBundle, location: string): Promise<boolean> {
+  if (!logProof) return false;
+  const path = join(location, LOG_PROOF);
+  const there = await readThere(path, MAX_LOG_PROOF_BYTES);
+  if (there?.equals(logProof) || sizeOfLog(there) > decodeLogProof(logProof).checkpoint.size) return false;
+  await writeFileAtomically(path, logProof);
+  return true;
+}
+
+/** 0 for what is no proof: it is replaced by one. */
+function sizeOfLog(proof: Uint8Array | undefined): number {
+  try {
+    return proof ? decodeLogProof(proof).checkpoint.size : 0;
+  } catch (error) {
+    if (error instanceof LogError) return 0;
+    throw error;
+  }
+}
+
 async function copyRelease(bundle: SignedBundle, page: string): Promise<void> {
   const { folder, manifest, manifestBytes, signature } = bundle;
   const growing = join(page, `.${manifest.version}.part-${process.pid}`);
@@ -154,6 +181,7 @@ async function copyRelease(bundle: SignedBundle, page: string): Promise<void> {
     // From memory: exactly the bytes whose signature was checked.
     await writeFileAtomically(join(growing, "manifest.json"), manifestBytes);
     await writeFileAtomically(join(growing, "manifest.json.p7s"), signature);
+    if (bundle.logProof) await writeFileAtomically(join(growing, LOG_PROOF), bundle.logProof);
     syncFolder(growing);
     await rename(growing, join(page, manifest.version));
     syncFolder(page);
