@@ -5,16 +5,17 @@
  * are asked for: their delta manifests, and the packs that their patches lie in.
  */
 import { ThemisError } from "../../base/error.ts";
-import { decodeLogProof, LOG_PROOF } from "../../format/log/log-proof.ts";
+import { LOG_PROOF } from "../../format/log/log-proof.ts";
 import type { Pack } from "../../format/manifest/manifest.ts";
-import { checkInclusion } from "../../trust/transparency.ts";
+import { proofOf } from "../../trust/transparency.ts";
+import type { Verified } from "../../trust/verified.ts";
 import { type Discovered, readDeltaManifest } from "../discover.ts";
 import { FetchError } from "../fetch-error.ts";
 
 export type Assets = {
   /** In the order in which they stand in the archive, before the packs. */
-  readonly documents: readonly { readonly name: string; readonly bytes: Uint8Array }[];
-  readonly packs: readonly Pack[];
+  readonly documents: readonly { readonly name: string; readonly bytes: Verified<Uint8Array> }[];
+  readonly packs: readonly Verified<Pack>[];
   /** Older versions that it updates by delta. */
   readonly deltasFrom: readonly string[];
 };
@@ -41,8 +42,7 @@ export async function chooseAssets(
   ];
   if (release.logProof) {
     // Who carries it may demand no log, and the device does: better found where a network is.
-    checkInclusion(decodeLogProof(release.logProof), manifest, proven.manifest);
-    documents.push({ name: LOG_PROOF, bytes: release.logProof });
+    documents.push({ name: LOG_PROOF, bytes: proofOf(manifest, proven.manifest, release.logProof) });
   }
   const used = new Set(manifest.files.map(({ blob }) => blob.pack));
   const references = chosenDeltas(release, choice);
