@@ -59,7 +59,7 @@ async function programParts(
   plugins: Plugin[],
 ): Promise<{ readonly name: string; readonly text: string }[]> {
   const kernels = Object.fromEntries(
-    ["kernel", "device-kernel", "deflate-kernel"].map((name) => [
+    ["kernel", "device-kernel", "deflate-kernel", "themis-kernel"].map((name) => [
       name,
       readFileSync(join(root, "dist", `${name}.wasm`)).toString("base64"),
     ]),

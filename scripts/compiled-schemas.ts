@@ -10,6 +10,7 @@ import { compiledInKind } from "../src/format/client/compiled-in.ts";
 import { CONFIG_OPTIONS } from "../src/format/config/compile-config.ts";
 import { themisYmlSchema } from "../src/format/config/themis-yml.ts";
 import { logEntryKind } from "../src/format/log/log-entry.ts";
+import { buildPartKind, cachedResultKind } from "../src/format/manifest/build-part.ts";
 import { DOCUMENT_OPTIONS } from "../src/format/manifest/compile-document.ts";
 import { deltaManifestKind } from "../src/format/manifest/delta-manifest.ts";
 import { deltaReportKind } from "../src/format/manifest/delta-report.ts";
@@ -18,11 +19,13 @@ import { restorePointKind } from "../src/format/record/restore-point.ts";
 import { trustRootKind } from "../src/format/trust-root/trust-root.ts";
 
 const KINDS = [
+  buildPartKind,
+  cachedResultKind,
   channelKind,
   compiledInKind,
-  logEntryKind,
   deltaManifestKind,
   deltaReportKind,
+  logEntryKind,
   manifestKind,
   restorePointKind,
   trustRootKind,

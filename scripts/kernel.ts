@@ -5,6 +5,7 @@
  *   dist/kernel.wasm          what makes patches: a memory as large as the files, handed in
  *   dist/device-kernel.wasm   what applies them: a small memory of its own, which grows
  *   dist/deflate-kernel.wasm  what writes deflate again as it was: a MiB of memory
+ *   dist/themis-kernel.wasm   THEMIS in both directions; loaded only for its patches
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -16,6 +17,7 @@ export async function buildKernels(): Promise<void> {
   await compile("index.ts", "kernel.wasm", ["--importMemory"]);
   await compile("device.ts", "device-kernel.wasm", []);
   await compile("deflate.ts", "deflate-kernel.wasm", []);
+  await compile("themis.ts", "themis-kernel.wasm", []);
 }
 
 async function compile(entry: string, name: string, options: readonly string[]): Promise<void> {

@@ -33,6 +33,7 @@ const TOOLS = [
   ["strace", "strace"],
   ["mkfs.ext4", "e2fsprogs"],
   ["g++", "g++"],
+  ["aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu"],
   ["make", "make"],
   ["python3", "python3"],
   ["systemd-analyze", "systemd"],

@@ -13,6 +13,10 @@ const HINTS: Readonly<Record<string, string>> = {
     "look at this device's clock; if it is right, the publisher must sign with newer certificates",
   SIGNATURE_MALFORMED:
     "the source may have answered with another page; look at what it serves as manifest.json.p7s",
+  TRUST_ROOT_MALFORMED: "the file or the source holds something else than themis-bundle root create wrote",
+  TRUST_ROOT_OLDER:
+    "the source, or a cache on the way, has an old document under a new name; nothing was changed",
+  TRUST_ROOT_WEAKER: "create it anew from the one before it: themis-bundle root create --previous FILE",
   PRODUCT_MISMATCH: "check --source; each product has a page of its own",
   SOURCE_STATUS: "open the address in a browser: the page may have moved, or want a login",
   SOURCE_ANSWER_INVALID: "look at GITHUB_API_URL, and at what a proxy on the way answers instead",
@@ -35,7 +39,7 @@ const HINTS: Readonly<Record<string, string>> = {
   FILE_UNREADABLE: "check the name and the rights",
   ROOT_UNSAFE: "put a real folder in its place",
   STATE_CORRUPT:
-    "bring ROOT/.themis back from a backup, or make the records anew: themis-fetch repair --rebuild-records --version V; they forget the ways back and the highest release that was believed",
+    "bring ROOT/.themis back from a backup, or make the records anew: themis-fetch repair --rebuild-records --version V; they forget the ways back, the highest release and the newest trust root that were believed",
   STATE_UNREADABLE: "run as the user that installed",
   DIFF_TOO_LARGE: "allow more with --memory, or use --algorithm zstd-dict",
   APPLY_MEMORY: "take the whole file, or allow more with --apply-memory",

@@ -187,6 +187,7 @@ const ACTIONS = new Set([
   ...[
     "keygen",
     "build",
+    "assemble",
     "sign",
     "timestamp",
     "verify",

@@ -19,9 +19,12 @@ const program = withGlobalOptions(
 ).version(`themis-bundle ${version()}`);
 const commands = {
   keygen: async () => (await import("./bundle/keygen.ts")).keygenCommand,
+  plan: async () => (await import("./bundle/plan.ts")).planCommand,
   build: async () => (await import("./bundle/build.ts")).buildCommand,
+  assemble: async () => (await import("./bundle/assemble.ts")).assembleCommand,
   sign: async () => (await import("./bundle/sign.ts")).signCommand,
   timestamp: async () => (await import("./bundle/timestamp.ts")).timestampCommand,
+  root: async () => (await import("./bundle/root.ts")).rootCommand,
   crl: async () => (await import("./bundle/crl.ts")).crlCommand,
   verify: async () => (await import("./bundle/verify.ts")).verifyCommand,
   publish: async () => (await import("./bundle/publish.ts")).publishCommand,

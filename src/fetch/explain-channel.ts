@@ -16,6 +16,7 @@ export function newsOf(followed: Followed, device: ChannelDevice): ChannelNews {
     kind: answer.kind,
     goal: goal?.version ?? "",
     isCritical: goal?.is_critical ?? false,
+    recalled: decision.recall ? recalled(decision.recall) : "",
     why: sentences(followed, device),
   };
 }

@@ -2,6 +2,7 @@
 export { readTrustAnchors, type TrustAnchor } from "../trust/anchor.ts";
 export { readCrls } from "../trust/crl-file.ts";
 export { SignatureValidator } from "../trust/signature-validator.ts";
+export type { TrustPolicy, TrustRootPin } from "../trust/trust-policy.ts";
 export type { Verified } from "../trust/verified.ts";
 export {
   NOTHING_TRUSTED,

@@ -11,6 +11,7 @@ import type { Installation } from "./install/install.ts";
 import { type Recovery, recover } from "./install/recover.ts";
 import { takeLock } from "./lock.ts";
 import { demandStanding } from "./own-names.ts";
+import type { DeviceState } from "./state.ts";
 
 export type DevicePlace = {
   readonly root: string;
@@ -60,10 +61,22 @@ export type DeviceTools = Pick<Installation, "now" | "signal" | "onStep" | "chec
 };
 
 /** Lock, records, and whatever a cut left behind put right; then the work; then everything let go. */
-export async function withDevice<T>(
+export function withDevice<T>(
   place: DevicePlace,
   tools: DeviceTools,
   work: (installation: Installation, recovery: Recovery) => Promise<T>,
+): Promise<T> {
+  return withRecords(place, tools.rebuildRecords, async (state) => {
+    const installation = { gate: NO_GATE, ...tools, place, state };
+    return work(installation, await recover(installation));
+  });
+}
+
+/** Lock and records, and nothing put right: for what has no part in a switch. */
+export async function withRecords<T>(
+  place: DevicePlace,
+  rebuildRecords: boolean | undefined,
+  work: (state: DeviceState) => Promise<T>,
 ): Promise<T> {
   try {
     await makeRecordsFolder(place);
@@ -87,10 +100,9 @@ export async function withDevice<T>(
     demandStanding(folder, "a folder");
   const lock = takeLock(place.themis);
   try {
-    const state = openRecords(place.themis, tools.rebuildRecords);
+    const state = openRecords(place.themis, rebuildRecords);
     try {
-      const installation = { gate: NO_GATE, ...tools, place, state };
-      return await work(installation, await recover(installation));
+      return await work(state);
     } catch (error) {
       throw localFailure(error, place.root);
     } finally {

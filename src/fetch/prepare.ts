@@ -2,7 +2,7 @@
 import type { Target } from "../format/manifest/manifest.ts";
 import { type EntryRecord, NOTHING_INSTALLED } from "../format/record/restore-point.ts";
 import type { ChannelDevice } from "../trust/channel-decision.ts";
-import { policyOf } from "../trust/trust-policy.ts";
+import type { TrustPolicy } from "../trust/trust-policy.ts";
 import { NOTHING_TRUSTED, type TrustedState } from "../trust/verify-release.ts";
 import { type Discovered, readDeltaManifests } from "./discover.ts";
 import { FetchError } from "./fetch-error.ts";
@@ -18,6 +18,7 @@ import { ContentStore } from "./store/content-store.ts";
 import { openSource } from "./transfer/open-source.ts";
 import type { Source } from "./transfer/source.ts";
 import { openTarSource } from "./transfer/tar-source.ts";
+import { type SettledTrust, settleTrust, type TrustSettling } from "./trust-root.ts";
 import type { UpdateRequest, UpdateTools } from "./update-request.ts";
 
 export type Prepared = {
@@ -64,9 +65,24 @@ export async function withSources<T>(
   }
 }
 
+/** @param remember each trust root that is proven newly, or say only what they would change */
+export function settleTrustFor(
+  request: UpdateRequest,
+  sources: readonly Source[],
+  state: DeviceState | undefined,
+  { now, notice }: Pick<UpdateTools, "now" | "notice">,
+  remember: TrustSettling["remember"],
+): Promise<SettledTrust> {
+  const remembered = state?.trustRoot();
+  const trusted = state?.trusted() ?? NOTHING_TRUSTED;
+  const { signal } = request;
+  return settleTrust({ policy: request, sources, remembered, trusted, now: now(), signal, remember, notice });
+}
+
 /** @param deviceId for a device that has none yet */
 export function offeredFor(
   request: UpdateRequest,
+  trust: SettledTrust,
   sources: readonly Source[],
   state: DeviceState | undefined,
   now: Date,
@@ -75,13 +91,21 @@ export function offeredFor(
   const { version, channel, allowDowngrade = false, only, repairs = false, signal } = request;
   const trusted = trustedFor(request, state);
   return {
-    ...policyOf(request),
+    ...releasePolicy(request, trust),
+    channelTrust: trust.channel,
     ...{ sources, version, channel, allowDowngrade, trusted, now, signal },
     isRepair: only !== undefined || repairs,
     hasOneRelease: request.offline !== undefined,
     device: deviceFor(request, state, deviceId),
     kept: state?.keptRelease(),
   };
+}
+
+/** A release that is installed already may be mended, however low it is by now. */
+export function releasePolicy({ only }: UpdateRequest, { release }: SettledTrust): TrustPolicy {
+  const { minSequence } = release;
+  if (!only || minSequence === undefined) return release;
+  return { ...release, minSequence: Math.min(minSequence, only.sequence) };
 }
 
 /** What a channel's document and a release are asked about. */

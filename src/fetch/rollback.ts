@@ -1,5 +1,6 @@
 /** Back to what was installed before: the way is proven whole, then switched to like any release. */
 import { join } from "node:path";
+import type { TrustRootDocument } from "../format/trust-root/trust-root.ts";
 import { memoryOf } from "../trust/verify-channel.ts";
 import type { ChannelMemory } from "../trust/verify-release.ts";
 import { type Deployment, type HistoryRecord, IDLE, type RestorePointRecord } from "./device-records.ts";
@@ -12,6 +13,7 @@ import type { Recovery } from "./install/recover.ts";
 import type { StrategyName } from "./install/strategy.ts";
 import { stageWayBack } from "./install/way-back.ts";
 import { type DeviceTools, findPlace, withDevice } from "./place.ts";
+import { checkWayBack, rememberedTrustRoot } from "./remember-trust-root.ts";
 import { DeviceState } from "./state.ts";
 import type { TransferState } from "./transfer-record.ts";
 
@@ -23,7 +25,7 @@ export type RollbackResult = {
   readonly recovery: Recovery["outcome"];
 };
 
-/** @throws FetchError RESTORE_POINT_NOT_FOUND, RESTORE_POINT_TAMPERED, RESTORE_BASE_CHANGED, SWITCH_FAILED, ALREADY_IN_PROGRESS */
+/** @throws FetchError RESTORE_POINT_NOT_FOUND, RESTORE_POINT_TAMPERED, RESTORE_BASE_CHANGED, SWITCH_FAILED, ALREADY_IN_PROGRESS; ReleaseError BELOW_MIN_SEQUENCE */
 export async function rollBack(
   request: { readonly root: string; readonly to?: string | undefined },
   tools: DeviceTools,
@@ -51,6 +53,7 @@ export async function rollBack(
     // Each point only knows what its own update touched, so the way to an older one leads through the newer.
     const passed = points.slice(0, at + 1);
     const wayBack = await stageWayBack(place, state, { restorePoint: wanted.id });
+    checkWayBack(state, wayBack.document.release);
     const way = { action: "rollback", from, to: wayBack.document.release.version } as const;
     tools.signal?.throwIfAborted();
     state.begin({ ...way, since: tools.now().toISOString() });
@@ -111,6 +114,8 @@ export type Status = {
   readonly confirmUntil: string;
   /** What was fetched for a release that is not installed yet; a later update goes on from there. */
   readonly transfer: Pick<TransferState, "version" | "wantedBytes" | "provenBytes"> | undefined;
+  /** The newest one that was believed; undefined where the pinned anchors are all there is. */
+  readonly trustRoot: Pick<TrustRootDocument, "version" | "expires"> | undefined;
   readonly restorePoints: readonly RestorePointRecord[];
   readonly history: readonly HistoryRecord[];
 };
@@ -132,6 +137,7 @@ export async function readStatus(root: string): Promise<Status> {
       deployment: IDLE,
       confirmUntil: "",
       transfer: undefined,
+      trustRoot: undefined,
       restorePoints: [],
       history: [],
     };
@@ -141,6 +147,7 @@ export async function readStatus(root: string): Promise<Status> {
     const journal = state.journal();
     const files = state.files().length;
     const untilMs = journal?.gate.untilMs ?? 0;
+    const root = rememberedTrustRoot(state)?.document;
     return {
       product,
       version,
@@ -157,6 +164,7 @@ export async function readStatus(root: string): Promise<Status> {
         wantedBytes: transfer.wantedBytes,
         provenBytes: transfer.provenBytes,
       },
+      trustRoot: root && { version: root.version, expires: root.expires },
       restorePoints: state.restorePoints(),
       history: state.history(),
     };

@@ -82,6 +82,17 @@ export class DeviceState {
     this.#transaction(() => this.#facts.set("trusted", state));
   }
 
+  /** The newest one that was believed, byte for byte; undefined as long as none was. */
+  trustRoot(): Uint8Array | undefined {
+    const text = this.#facts.get<string>("trust_root");
+    return text === undefined ? undefined : Buffer.from(text);
+  }
+
+  /** @param content canonical JSON, and so a text */
+  rememberTrustRoot(content: Uint8Array): void {
+    this.#transaction(() => this.#facts.set("trust_root", Buffer.from(content).toString()));
+  }
+
   /** Which share of the devices this one is in follows from it; "" as long as none was made. Hex. */
   deviceId(): string {
     return this.#facts.get<string>("device") ?? "";

@@ -21,6 +21,8 @@ export type ChannelNews = {
   /** The release that all this leads to; "" for none. */
   readonly goal: string;
   readonly isCritical: boolean;
+  /** Why what is installed was taken back by its publisher; "" when it was not. */
+  readonly recalled: string;
   /** Whole sentences. */
   readonly why: readonly string[];
 };

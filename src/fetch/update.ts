@@ -7,7 +7,8 @@
  * nothing outside of `.themis/` is touched; killed anywhere, the next command finishes or undoes.
  */
 import { checkGrown, withSeen } from "../trust/transparency.ts";
-import { checkFreshness } from "../trust/verify-release.ts";
+import { policyFor } from "../trust/trust-root.ts";
+import { checkFreshness, NOTHING_TRUSTED, verifyRelease } from "../trust/verify-release.ts";
 import { announce } from "./announce.ts";
 import { readRecords } from "./damaged-records.ts";
 import { deploy, seenBy } from "./deploy.ts";
@@ -31,23 +32,37 @@ import {
   offeredFor,
   type Prepared,
   prepare,
+  releasePolicy,
+  settleTrustFor,
   trustedFor,
   withSources,
 } from "./prepare.ts";
+import { rememberedTrustRoot, rememberTrustRoot } from "./remember-trust-root.ts";
 import type { DeviceState } from "./state.ts";
 import { outcomes } from "./switch-steps.ts";
 import type { Source } from "./transfer/source.ts";
 import { endTransfer, removeOtherParts, TransferRecord } from "./transfer-record.ts";
+import type { SettledTrust } from "./trust-root.ts";
 import { type Offer, reported, reporting, type UpdateResult } from "./update-report.ts";
 import type { UpdateRequest, UpdateTools } from "./update-request.ts";
 
-/** Proves what is offered and plans; writes nothing at all. */
-export async function planOnly(request: UpdateRequest, tools: UpdateTools): Promise<Offer> {
+/**
+ * Proves what is offered and plans; writes nothing at all.
+ *
+ * @param remembers but the trust roots that it proves: who looks again and again must not forget what it has seen
+ */
+export async function planOnly(
+  request: UpdateRequest,
+  tools: UpdateTools,
+  { remembers = false } = {},
+): Promise<Offer> {
   const place = await findPlace(request.root);
   const state = readRecords(place.themis, request.rebuildRecords);
   try {
     return await withSources(request, tools, async (sources) => {
-      const offered = await discoverOffered(offeredFor(request, sources, state, tools.now(), ""));
+      const remember = remembers ? rememberTrustRoot(place, request.rebuildRecords) : undefined;
+      const trust = await settleTrustFor(request, sources, state, tools, remember);
+      const offered = await discoverOffered(offeredFor(request, trust, sources, state, tools.now(), ""));
       const { followed } = offered;
       const channel = followed && newsOf(followed, deviceFor(request, state, ""));
       if (offered.kind === "stay") return stayingOffer(request, place, state, offered.followed, channel);
@@ -89,12 +104,26 @@ function run(
   until: "download" | "update",
 ): Promise<UpdateResult> {
   return withSources(request, tools, async (sources) => {
-    try {
-      return await runFrom(sources, request, tools, until);
-    } catch (error) {
-      if (!(error instanceof DecisionChanged)) throw error;
-      return await runFrom(sources, request, tools, until, error.recovery);
+    let earlier: Recovery | undefined;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await runFrom(sources, request, tools, until, earlier);
+      } catch (error) {
+        if (!(error instanceof DecisionChanged)) throw error;
+        if (attempt === ATTEMPTS) throw busy(error);
+        earlier ??= error.recovery;
+      }
     }
+  });
+}
+
+/** One for a cut switch that the first has ended, one for another command in between. */
+const ATTEMPTS = 3;
+
+function busy(cause: unknown): FetchError {
+  return new FetchError("ALREADY_IN_PROGRESS", "other commands change again and again what is installed", {
+    cause,
+    hint: "run it again when they have ended",
   });
 }
 
@@ -109,7 +138,7 @@ async function runFrom(
   const place = await findPlace(request.root);
   // Proven before the lock, so that a refused release leaves an untouched root.
   const deviceId = newDeviceId();
-  const offered = await discoverFirst(request, sources, place, tools.now(), deviceId);
+  const { offered, trust } = await discoverFirst(request, sources, place, tools, deviceId);
   const { followed } = offered;
   const { gate, signal, rebuildRecords, retention } = request;
   const deviceTools = { ...tools, signal, rebuildRecords, ...(gate && { gate }) };
@@ -127,13 +156,14 @@ async function runFrom(
     const { release } = offered;
     if (until === "update") refuseTakenBack(recovery, release);
     const trusted = trustedFor(request, state);
+    await proveAgain(release, trust, request, state, tools.now());
     const { allowDowngrade } = request;
     checkFreshness(release.manifest, {
       now: tools.now(),
       trusted,
       leastSequence: decision?.leastSequence ?? (allowDowngrade ? 0 : undefined),
       version: request.version,
-      minSequence: request.minSequence,
+      minSequence: releasePolicy(request, trust).minSequence,
       recipient: device,
     });
     if (release.logged) checkGrown(release.logged, trusted.logs ?? []);
@@ -248,15 +278,38 @@ async function discoverFirst(
   request: UpdateRequest,
   sources: readonly Source[],
   place: DevicePlace,
-  now: Date,
+  tools: UpdateTools,
   deviceId: string,
-): Promise<Offered> {
+): Promise<{ readonly offered: Offered; readonly trust: SettledTrust }> {
   const state = readRecords(place.themis, request.rebuildRecords);
   try {
-    return await discoverOffered(offeredFor(request, sources, state, now, deviceId));
+    const remember = rememberTrustRoot(place, request.rebuildRecords);
+    const trust = await settleTrustFor(request, sources, state, tools, remember);
+    return {
+      offered: await discoverOffered(offeredFor(request, trust, sources, state, tools.now(), deviceId)),
+      trust,
+    };
   } finally {
     state?.close();
   }
+}
+
+/** By the trust root that another command has learned of meanwhile. What else is asked, is asked after this. @throws what verifyRelease throws */
+async function proveAgain(
+  { documents }: Discovered,
+  { root, ...trust }: SettledTrust,
+  request: UpdateRequest,
+  state: DeviceState,
+  now: Date,
+): Promise<void> {
+  const newest = rememberedTrustRoot(state);
+  if (newest === undefined || newest.sha256 === root?.sha256) return;
+  const release = policyFor(newest, "release", request);
+  await verifyRelease({
+    ...{ ...releasePolicy(request, { ...trust, root: newest, release }), logKeys: undefined },
+    ...{ manifestBytes: documents.manifest, signatureBytes: documents.signature },
+    ...{ now, trusted: NOTHING_TRUSTED, version: "" },
+  });
 }
 
 function isInstalled({ plan, release }: Prepared, state: DeviceState): boolean {

@@ -6,7 +6,7 @@ import { readRecords } from "./damaged-records.ts";
 import { newsOf } from "./explain-channel.ts";
 import { type Followed, followChannel } from "./follow-channel.ts";
 import { findPlace } from "./place.ts";
-import { offeredFor, withSources } from "./prepare.ts";
+import { offeredFor, settleTrustFor, withSources } from "./prepare.ts";
 import { planOnly } from "./update.ts";
 import type { ChannelNews, Offer } from "./update-report.ts";
 import type { UpdateRequest, UpdateTools } from "./update-request.ts";
@@ -47,7 +47,8 @@ export async function explain(request: UpdateRequest, tools: UpdateTools): Promi
   const state = readRecords(place.themis, request.rebuildRecords);
   try {
     return await withSources(request, tools, async (sources) => {
-      const asked = offeredFor(request, sources, state, tools.now(), "");
+      const trust = await settleTrustFor(request, sources, state, { now: tools.now }, undefined);
+      const asked = offeredFor(request, trust, sources, state, tools.now(), "");
       const { device } = asked;
       const { installed, platform, architecture } = device;
       const followed = await followChannel({ ...asked, ...policyOf(asked.channelTrust ?? asked) });

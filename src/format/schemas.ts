@@ -3,6 +3,7 @@ import { channelSchema } from "./channel/channel.ts";
 import { compiledInSchema } from "./client/compiled-in.ts";
 import { themisYmlSchema } from "./config/themis-yml.ts";
 import { logEntrySchema } from "./log/log-entry.ts";
+import { buildPartSchema } from "./manifest/build-part.ts";
 import { deltaManifestSchema } from "./manifest/delta-manifest.ts";
 import { deltaReportSchema } from "./manifest/delta-report.ts";
 import { manifestSchema } from "./manifest/manifest.ts";
@@ -18,6 +19,7 @@ export const documentSchemas: Readonly<Record<string, object>> = {
   channel: { $schema: DIALECT, title: "themis-bundle channel document", ...channelSchema },
   "log-entry": { $schema: DIALECT, title: "themis-bundle log entry", ...logEntrySchema },
   client: { $schema: DIALECT, title: "themis-fetch client configuration", ...compiledInSchema },
+  "build-part": { $schema: DIALECT, title: "themis-bundle part of a build", ...buildPartSchema },
   "themis-yml": {
     $schema: DIALECT,
     ...themisYmlSchema,

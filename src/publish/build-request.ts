@@ -12,6 +12,8 @@ export type BuildRequest = {
   readonly algorithms: readonly Algorithm[];
   readonly diff: DiffOptions;
   readonly jobs: number;
+  /** A folder of what was made before, and which program makes it; undefined without one. */
+  readonly cache?: { readonly folder: string; readonly program: string } | undefined;
   readonly signal?: AbortSignal;
 };
 

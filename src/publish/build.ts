@@ -12,9 +12,11 @@ import { sha256 } from "../base/digest.ts";
 import { encodeManifest, type Manifest } from "../format/manifest/manifest.ts";
 import type { BuildProgress, BuildRequest, Previous } from "./build-request.ts";
 import { compare, removedFiles, sameTree } from "./compare-trees.ts";
+import { cachedMakers } from "./delta-cache.ts";
 import type { DeltaOutcome } from "./delta-report.ts";
-import { createDeltas } from "./deltas.ts";
+import { createDeltas, type DeltaRequest } from "./deltas.ts";
 import { describeRelease } from "./describe-release.ts";
+import type { Makers } from "./makers.ts";
 import {
   localFailure,
   refuseOutputInTree,
@@ -37,18 +39,30 @@ export type BuildResult = {
 
 /** @throws PublishError, PathError, DocumentError */
 export async function build(request: BuildRequest, progress: BuildProgress = () => {}): Promise<BuildResult> {
-  checkRelease(
-    request.release,
-    request.from.map(({ version }) => version),
-  );
-  await refuseOutputInTree(request.out, [request.root, ...request.from.map(({ root }) => root)]);
-  await refuseUsedOutput(request.out);
-  const tree = await indexTree(request.root, request.signal);
-  const previous = await indexPrevious(request, tree);
+  const { tree, previous } = await indexTrees(request);
+  const makers = cachedMakers(request);
+  try {
+    return await writeBundle(request, tree, previous, makers, progress);
+  } finally {
+    await makers.close();
+  }
+}
+
+/** What of a request a bundle's bytes depend on, besides the trees and what is made of them. */
+export type BundleRequest = DeltaRequest & Pick<BuildRequest, "out" | "release" | "signal">;
+
+/** The bundle of trees that are indexed, from wherever its bytes come. @throws PublishError, DocumentError */
+export async function writeBundle(
+  request: BundleRequest,
+  tree: Tree,
+  previous: readonly Previous[],
+  makers: Makers,
+  progress: BuildProgress,
+): Promise<BuildResult> {
   const growing = await startFolder(request.out);
   try {
-    const targets = await packTargets(request, tree, growing, progress);
-    const deltas = await createDeltas(request, previous, tree, targets, growing, progress);
+    const targets = await packTargets(request, tree, makers, growing, progress);
+    const deltas = await createDeltas(request, previous, tree, targets, growing, makers, progress);
     const manifest = describeRelease(request, tree, targets, deltas);
     const bytes = encodeManifest(manifest);
     await writeFileAtomically(join(growing, "manifest.json"), bytes);
@@ -66,6 +80,20 @@ export async function build(request: BuildRequest, progress: BuildProgress = () 
   }
 }
 
+/** Everything that is refused before the first byte is made. @throws PublishError, PathError */
+export async function indexTrees(
+  request: BuildRequest,
+): Promise<{ readonly tree: Tree; readonly previous: readonly Previous[] }> {
+  checkRelease(
+    request.release,
+    request.from.map(({ version }) => version),
+  );
+  await refuseOutputInTree(request.out, [request.root, ...request.from.map(({ root }) => root)]);
+  await refuseUsedOutput(request.out);
+  const tree = await indexTree(request.root, request.signal);
+  return { tree, previous: await indexPrevious(request, tree) };
+}
+
 /** What build would do, without writing: the files, and which of them each older release shares. */
 export async function planBuild(request: BuildRequest): Promise<{
   readonly files: number;
@@ -77,14 +105,7 @@ export async function planBuild(request: BuildRequest): Promise<{
     readonly removed: readonly string[];
   }[];
 }> {
-  checkRelease(
-    request.release,
-    request.from.map(({ version }) => version),
-  );
-  await refuseOutputInTree(request.out, [request.root, ...request.from.map(({ root }) => root)]);
-  await refuseUsedOutput(request.out);
-  const tree = await indexTree(request.root, request.signal);
-  const previous = await indexPrevious(request, tree);
+  const { tree, previous } = await indexTrees(request);
   return {
     files: tree.entries.length,
     bytes: tree.entries.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),

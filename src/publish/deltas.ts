@@ -10,10 +10,8 @@ import type { DeltaManifestReference, Pack } from "../format/manifest/manifest.t
 import type { BuildProgress, BuildRequest, Previous } from "./build-request.ts";
 import { compare, removedFiles } from "./compare-trees.ts";
 import { assetSafe, type DeltaOutcome, judge, writeReport } from "./delta-report.ts";
-import { DiffPool } from "./diff/diff-pool.ts";
+import type { Makers } from "./makers.ts";
 import { PackWriter } from "./pack-writer.ts";
-import { PublishError } from "./publish-error.ts";
-import { chooseSources } from "./sources.ts";
 import type { PackedTargets } from "./targets.ts";
 import type { Tree } from "./tree.ts";
 
@@ -24,41 +22,43 @@ export type CreatedDeltas = {
   readonly unchanged: readonly { readonly from: string; readonly files: number }[];
 };
 
+export type DeltaRequest = Pick<BuildRequest, "jobs"> & {
+  readonly release: Pick<BuildRequest["release"], "product" | "version">;
+  readonly diff: Pick<BuildRequest["diff"], "budget">;
+};
+
 export async function createDeltas(
-  request: BuildRequest,
+  request: DeltaRequest,
   previous: readonly Previous[],
   tree: Tree,
   targets: PackedTargets,
   folder: string,
+  makers: Makers,
   progress: BuildProgress,
 ): Promise<CreatedDeltas> {
-  const pool = new DiffPool({ jobs: request.jobs, ...(request.signal && { signal: request.signal }) });
-  try {
-    const made = [];
-    for (const older of previous)
-      made.push(await createDeltasFrom(request, older, tree, targets, folder, pool, progress));
-    return {
-      references: made.map(({ reference }) => reference),
-      packs: made.flatMap(({ packs }) => packs),
-      outcomes: made.flatMap(({ outcomes }) => outcomes),
-      unchanged: made.map(({ from, unchanged }) => ({ from, files: unchanged })),
-    };
-  } finally {
-    await pool.close();
-  }
+  const made = [];
+  for (const older of previous)
+    made.push(await createDeltasFrom(request, older, tree, targets, folder, makers, progress));
+  return {
+    references: made.map(({ reference }) => reference),
+    packs: made.flatMap(({ packs }) => packs),
+    outcomes: made.flatMap(({ outcomes }) => outcomes),
+    unchanged: made.map(({ from, unchanged }) => ({ from, files: unchanged })),
+  };
 }
 
 async function createDeltasFrom(
-  request: BuildRequest,
-  { version, tree: old }: Previous,
+  request: DeltaRequest,
+  older: Previous,
   tree: Tree,
   targets: PackedTargets,
   folder: string,
-  pool: DiffPool,
+  makers: Makers,
   progress: BuildProgress,
 ) {
+  const { version, tree: old } = older;
   const { unchanged } = compare(old, tree);
-  const chosen = await chooseSources(old, tree, request.signal);
+  const chosen = await makers.sources(older, tree);
   const writer = new PackWriter(folder, `delta-${assetSafe(version)}`);
   const deltas: Delta[] = [];
   const outcomes: DeltaOutcome[] = [];
@@ -66,22 +66,9 @@ async function createDeltasFrom(
   let doneBytes = 0;
   const results = mapInOrder(chosen, request.jobs, async ({ target, source, reason }) => {
     const wholeBytes = targets.blobs.get(target.sha256)?.length ?? 0;
-    const result = await pool.diff({
-      sourcePath: join(old.root, source.path),
-      targetPath: join(tree.root, target.path),
-      algorithms: [...request.algorithms],
-      options: request.diff,
-      wholeBytes,
-    });
-    if (result.sourceSha256 !== source.sha256 || result.targetSha256 !== target.sha256) {
-      throw new PublishError("TREE_CHANGED", `${target.path} changed while the bundle was built`);
-    }
-    return {
-      source,
-      target,
-      result,
-      outcome: judge(version, { target, source, reason }, wholeBytes, result),
-    };
+    const result = await makers.diff(older, tree, { target, source, reason }, wholeBytes);
+    const outcome = judge(version, { target, source, reason }, wholeBytes, result);
+    return { source, target, result, outcome };
   });
   try {
     for await (const { source, target, result, outcome } of results) {

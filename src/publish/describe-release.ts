@@ -9,7 +9,7 @@ import type { PackedTargets } from "./targets.ts";
 import type { Tree, TreeEntry } from "./tree.ts";
 
 export function describeRelease(
-  request: BuildRequest,
+  request: Pick<BuildRequest, "release">,
   tree: Tree,
   targets: PackedTargets,
   deltas: CreatedDeltas,

@@ -12,6 +12,7 @@ import { withHint } from "../base/error.ts";
 import { decodeLogProof } from "../format/log/log-proof.ts";
 import { checkInclusion, type Logged, proveLogged } from "../trust/transparency.ts";
 import type { TrustPolicy } from "../trust/trust-policy.ts";
+import { checkAgainstTrustRoot } from "../trust/trust-root.ts";
 import { checkFreshness, NOTHING_TRUSTED } from "../trust/verify-release.ts";
 import { checkSignedContent, type SignerReport, verifySignature } from "../trust/verify-signature.ts";
 import { checkPacks, type OpenBundle } from "./bundle.ts";
@@ -53,7 +54,13 @@ export async function proveBundle(
     const content = bundle.manifestBytes;
     const signers = policy ? verifySignature({ ...policy, content, signature, now }).signers : [];
     if (!policy) checkSignedContent({ content, signature, now });
-    checkFreshness(bundle.manifest, { now, trusted: NOTHING_TRUSTED, version: "" });
+    if (policy) checkAgainstTrustRoot(bundle.manifest, policy);
+    checkFreshness(bundle.manifest, {
+      now,
+      trusted: NOTHING_TRUSTED,
+      version: "",
+      minSequence: policy?.minSequence,
+    });
     const logged = provenLog(bundle, policy);
     await checkPacks(bundle, signal);
     return { bundle: { ...bundle, signature }, signers, logged };

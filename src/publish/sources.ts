@@ -23,19 +23,25 @@ const ENOUGH_SIMILARITY = 0.5;
 /** So much more another file must share than the one of the same path: a sketch is an estimate (1/16 at worst). */
 const CLEARLY_MORE = 0.15;
 
-export async function chooseSources(old: Tree, tree: Tree, signal?: AbortSignal): Promise<ChosenSource[]> {
+/** @param isWanted asked about each target; each is looked at by itself */
+export async function chooseSources(
+  old: Tree,
+  tree: Tree,
+  signal?: AbortSignal,
+  isWanted: (target: TreeEntry) => boolean = () => true,
+): Promise<ChosenSource[]> {
   const files = old.entries.filter(isFile);
   const before = new Map(files.map((entry) => [entry.path, entry]));
   const sketched = new SketchedFiles(old.root, files, signal);
   const chosen: ChosenSource[] = [];
-  for (const target of compare(old, tree).changed) {
+  for (const target of compare(old, tree).changed.filter(isWanted)) {
     const same = before.get(target.path)!;
     const other = await betterThan(same, target, tree, sketched);
     chosen.push(
       other ? { target, source: other, reason: "similar" } : { target, source: same, reason: "same-path" },
     );
   }
-  for (const target of addedFiles(old, tree)) {
+  for (const target of addedFiles(old, tree).filter(isWanted)) {
     if (!isWorthSketching(target)) continue;
     const source = await sketched.mostLike(await sketchIn(tree, target), target, LEAST_SIMILARITY);
     if (source) chosen.push({ target, source, reason: "similar" });

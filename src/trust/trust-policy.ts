@@ -10,10 +10,10 @@ export type TrustPolicy = Threshold & {
   readonly crls?: readonly Crl[] | undefined;
   /** Refuse what no fresh list vouches for. Without it a list can only revoke. */
   readonly requireCrl?: boolean | undefined;
-  /** Of authorities whose time-stamps count; without them a signature counts while its certificates are valid. */
-  readonly timestampAnchors?: readonly TrustAnchor[] | undefined;
   /** Of transparency logs, one of which must hold the release; none are demanded without. */
   readonly logKeys?: readonly NoteKey[] | undefined;
+  /** Of authorities whose time-stamps count; without them a signature counts while its certificates are valid. */
+  readonly timestampAnchors?: readonly TrustAnchor[] | undefined;
   /** The signer's certificate must have this extended key usage besides codeSigning: an OID, "" for none. */
   readonly signerUsage?: string | undefined;
   /** This certificate policy must hold from the anchor to the signer: an OID, "" for none. */
@@ -41,10 +41,10 @@ export type TrustRootPin =
 
 /** The policy in a larger request, and nothing else of it. */
 export function policyOf(from: TrustPolicy): TrustPolicy {
-  const { anchors, crls, requireCrl, timestampAnchors, threshold, anchorThreshold, logKeys } = from;
+  const { anchors, crls, requireCrl, threshold, anchorThreshold, logKeys, timestampAnchors } = from;
   const { signerUsage, signerPolicy, revoked, product, minSequence, trustRoot, requireChannel } = from;
   return {
-    ...{ anchors, crls, requireCrl, timestampAnchors, threshold, anchorThreshold, logKeys },
+    ...{ anchors, crls, requireCrl, threshold, anchorThreshold, logKeys, timestampAnchors },
     ...{ signerUsage, signerPolicy, revoked, product, minSequence, trustRoot, requireChannel },
   };
 }

@@ -90,11 +90,8 @@ export function proveNextTrustRoot(
   tools: ProofTools = {},
 ): ProvenTrustRoot {
   const root = readTrustRoot(files.content);
-  checkSuccessor(before.document, root.document);
-  for (const { subject, fingerprintSha256 } of before.revoked) {
-    if (root.revoked.some((each) => each.fingerprintSha256 === fingerprintSha256)) continue;
-    throw weaker(root.document, `it takes back the revocation of ${subject}`);
-  }
+  checkSuccession(before.document, root.document);
+  checkNotWeaker(before, root);
   return proven(root, files, [rootRole(before, tools), rootRole(root, tools)]);
 }
 
@@ -145,9 +142,25 @@ export function checkAgainstTrustRoot(
   throw new ReleaseError("PRODUCT_MISMATCH", `the release is of ${found}, the trust root of ${product}`);
 }
 
-/** What is settled stays settled, whoever signs. */
-function checkSuccessor(before: TrustRootDocument, next: TrustRootDocument): void {
-  const { version } = next;
+/** What is settled stays settled, whoever signs. @throws TrustError TRUST_ROOT_WEAKER */
+export function checkNotWeaker(before: TrustRoot, next: TrustRoot): void {
+  const [old, fresh] = [before.document, next.document];
+  if (fresh.product !== old.product)
+    throw weaker(fresh, `it is of ${fresh.product} and not of ${old.product}`);
+  if (fresh.issued < old.issued) throw weaker(fresh, "it says that it was issued before the one it follows");
+  if (fresh.min_sequence < old.min_sequence)
+    throw weaker(
+      fresh,
+      `it allows releases from ${fresh.min_sequence} on, and ${old.min_sequence} is settled`,
+    );
+  for (const { subject, fingerprintSha256 } of before.revoked) {
+    if (next.revoked.some((each) => each.fingerprintSha256 === fingerprintSha256)) continue;
+    throw weaker(fresh, `it takes back the revocation of ${subject}`);
+  }
+}
+
+/** @throws TrustError TRUST_ROOT_OLDER, TRUST_ROOT_VERSION */
+function checkSuccession(before: TrustRootDocument, { version }: TrustRootDocument): void {
   const wanted = before.version + 1;
   if (version < wanted) {
     throw new TrustError(
@@ -158,14 +171,6 @@ function checkSuccessor(before: TrustRootDocument, next: TrustRootDocument): voi
   }
   if (version > wanted)
     throw wrongVersion(`the trust root has version ${version} in the place of ${wanted}`, version, wanted);
-  if (next.product !== before.product)
-    throw weaker(next, `it is of ${next.product} and not of ${before.product}`);
-  if (next.issued < before.issued) throw weaker(next, "it says that it was issued before the one it follows");
-  if (next.min_sequence < before.min_sequence)
-    throw weaker(
-      next,
-      `it allows releases from ${next.min_sequence} on, and ${before.min_sequence} is settled`,
-    );
 }
 
 function rootRole(root: TrustRoot, { crls }: ProofTools): TrustPolicy {

@@ -10,14 +10,12 @@ import { sha256 } from "../base/digest.ts";
 import { algorithmName } from "../format/cms/algorithm.ts";
 import type { Certificate } from "../format/cms/certificate.ts";
 import { decodeSignedData, type SignedData, type SignerInfo } from "../format/cms/signed-data.ts";
-
 import { type VerifiedPath, verifyCertificatePath } from "./certification-path.ts";
 import { noPolicyInputs, type PolicyInputs } from "./policy-graph.ts";
 import { SignatureChecks } from "./signature-checks.ts";
 import { signerOf } from "./signer-certificate.ts";
 import { type CountedSigner, checkThreshold } from "./threshold.ts";
 import { type FoundTimeStamp, findTimeStamp, type TimeStampReport } from "./time-stamp.ts";
-
 import { refuseMalformed, TrustError } from "./trust-error.ts";
 import type { TrustPolicy } from "./trust-policy.ts";
 

@@ -41,7 +41,9 @@ describe("a device that follows a channel", () => {
       ...{ installed: "1.0.0", to: "2.0.0", outcome: "install" },
       channel: { goal: "3.0.0", step: "2.0.0", isCritical: true },
     });
-    expect(await world.update(root)).toBe("2.0.0");
+    const step = await run("themis-fetch", "update", ...world.of(root));
+    expect(step.stdout).toContain("1.0.0 -> 2.0.0");
+    expect(step.stdout).toContain("it is a step on the way to 3.0.0, which comes next");
     expect(await world.update(root)).toBe("3.0.0");
     expect(runs(root)).toBe("3.0.0");
   });
@@ -101,6 +103,9 @@ describe("a device that follows a channel", () => {
     await world.channel("promote", world.bundle("3.0.0"), "--percentage", "50");
     await world.update(root, "--version", "3.0.0");
     await world.channel("recall", "3.0.0", "--reason", "loses writes", "--go-back");
+    const check = await run("themis-fetch", "check", ...world.of(root));
+    expect(check.stdout).toContain("3.0.0 is installed");
+    expect(check.stdout).toContain("; 3.0.0 was recalled by its publisher: loses writes");
     const told = await why(root);
     expect(told).toMatchObject({
       outcome: "install",
@@ -156,6 +161,57 @@ describe("an operator", () => {
       expect(stderr).toContain("--allow-downgrade");
     },
   );
+});
+
+describe("a publisher", () => {
+  const keys = () => ["--key", world.at("pki/signer-key.pem"), "--certificates", world.at("pki/signer.pem")];
+  const publish = () => ["channel", "publish", world.file, "--to", `file:${world.page}`];
+
+  it("who changes a document without a key has none that is signed", async () => {
+    await ok("themis-bundle", "channel", "sign", world.file, ...keys());
+    expect(existsSync(`${world.file}.p7s`)).toBe(true);
+    const held = await ok("themis-bundle", "channel", "hold", world.file, "--reason", "we look into it");
+    expect(held.isSigned).toBe(false);
+    expect(existsSync(`${world.file}.p7s`)).toBe(false);
+    expect(await world.refused("themis-bundle", ...publish())).toBe("CHANNEL_REFUSED");
+  });
+
+  it("who was cut between the document and its signature does it again", async () => {
+    const placed = join(world.page, "channels/channel-stable.json");
+    await ok("themis-bundle", "channel", "hold", world.file, "--reason", "we look into it", ...keys());
+    writeFileSync(placed, readFileSync(world.file));
+    const root = world.device();
+    expect(await world.refused("themis-fetch", "check", ...world.of(root))).toBe("DIGEST_MISMATCH");
+    expect(await ok("themis-bundle", ...publish())).toMatchObject({ changed: true });
+    expect(await ok("themis-fetch", "check", ...world.of(root))).toMatchObject({ channel: { kind: "stay" } });
+    expect(await ok("themis-bundle", ...publish())).toMatchObject({ changed: false });
+  });
+
+  it("proves a document where no page is at hand, and is told the way to GitHub", async () => {
+    const show = ["channel", "show", world.file, "--trust-anchor", world.anchor];
+    expect(await world.refused("themis-bundle", ...show)).toBe("CHANNEL_REFUSED");
+    await ok("themis-bundle", "channel", "sign", world.file, ...keys());
+    expect(await ok("themis-bundle", ...show)).toMatchObject({ isSigned: true, isProven: true });
+    writeFileSync(world.file, readFileSync(world.file).toString().replace('"hold":""', '"hold":"x"'));
+    expect(await world.refused("themis-bundle", ...show)).toBe("DIGEST_MISMATCH");
+    const { status, stderr } = await run(
+      "themis-bundle",
+      "channel",
+      "publish",
+      world.file,
+      "--to",
+      "github:a/b",
+    );
+    expect([status, stderr.includes("gh release upload")]).toEqual([2, true]);
+  });
+
+  it("whose key fails changes nothing", async () => {
+    const before = readFileSync(world.file);
+    const wrong = ["--key", world.at("pki/root-key.pem"), "--certificates", world.at("pki/signer.pem")];
+    const args = ["channel", "hold", world.file, "--reason", "we look into it", ...wrong];
+    expect((await run("themis-bundle", ...args)).status).toBe(2);
+    expect(readFileSync(world.file)).toEqual(before);
+  });
 });
 
 describe("a publisher is refused", () => {

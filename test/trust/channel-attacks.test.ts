@@ -7,12 +7,16 @@ import { cpSync, lstatSync, readdirSync, readFileSync, rmSync, writeFileSync } f
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { ThemisError } from "../../src/base/error.ts";
+import { discoverOffered, type OfferedRequest } from "../../src/fetch/offered.ts";
+import { openSource } from "../../src/fetch/transfer/open-source.ts";
 import { update } from "../../src/fetch/update.ts";
 import type { UpdateRequest } from "../../src/fetch/update-request.ts";
 import { type Channel, decodeChannel, encodeChannel } from "../../src/format/channel/channel.ts";
+import { NOTHING_INSTALLED } from "../../src/format/record/restore-point.ts";
 import { openSigner, signManifest } from "../../src/publish/sign/sign.ts";
 import { readTrustAnchors } from "../../src/trust/anchor.ts";
 import { MAX_CHANNEL_STEP } from "../../src/trust/verify-channel.ts";
+import { NOTHING_TRUSTED } from "../../src/trust/verify-release.ts";
 import { type ChannelWorld, makeChannelWorld } from "../kit/channel-world.ts";
 import { ok, release } from "../kit/world.ts";
 
@@ -262,6 +266,41 @@ describe("arbitrary software", () => {
   it("that a stranger's document offers", async () => {
     await forge({ version: 4 }, "stranger");
     expect(await refusal()).toBe("CHAIN_UNTRUSTED");
+  });
+
+  it("by a document of who may sign releases, and not channels, and the other way round", async () => {
+    const source = await openSource(world.page, { connections: 2 });
+    const device = {
+      installed: NOTHING_INSTALLED,
+      highestSequence: 0,
+      id: "",
+      platform: "linux",
+      architecture: "x64",
+    };
+    const [publisher, stranger] = ["pki", "stranger"].map((pki) => ({
+      anchors: readTrustAnchors(readFileSync(world.at(pki, "root.pem"))),
+    }));
+    const asked = {
+      ...{
+        sources: [source],
+        version: "",
+        channel: "stable",
+        kept: undefined,
+        trusted: NOTHING_TRUSTED,
+        device,
+      },
+      ...{ allowDowngrade: false, hasOneRelease: false, isRepair: false, now: new Date() },
+    };
+    const code = (trust: Pick<OfferedRequest, "anchors" | "channelTrust">) =>
+      discoverOffered({ ...asked, ...trust }).then(
+        ({ kind }) => kind,
+        (error: ThemisError) => error.code,
+      );
+    expect(await code({ ...publisher!, channelTrust: stranger })).toBe("CHAIN_UNTRUSTED");
+    await forge({ version: 4 }, "stranger");
+    expect(await code({ ...publisher!, channelTrust: stranger })).toBe("release");
+    expect(await code(publisher!)).toBe("CHAIN_UNTRUSTED");
+    expect(await code({ ...stranger!, channelTrust: stranger })).toBe("CHAIN_UNTRUSTED");
   });
 
   it("by a document without a signature", async () => {

@@ -25,7 +25,9 @@ it(
     const errors = compile(lines.map((line) => (DIRECTIVE.test(line) ? "" : line)).join("\n"));
     expect([...new Set(errors.map(({ line }) => line))]).toEqual(wanted);
     for (const { line, text } of errors)
-      expect(text, lines[line - 2]).toMatch(/required in type '(Checked|Warrant)'/);
+      expect(text, lines[line - 2]).toMatch(
+        /required in type '(Checked|Warrant)'|Property 'believed' is missing/,
+      );
   },
   TIMEOUT_MS,
 );

@@ -2,9 +2,12 @@ import { availableParallelism } from "node:os";
 import type { Command } from "commander";
 import { ThemisError } from "../../base/error.ts";
 import { type BuildResult, build as buildBundle, planBuild } from "../../publish/build.ts";
-import type { BuildRequest } from "../../publish/build-request.ts";
+import type { BuildProgress, BuildRequest } from "../../publish/build-request.ts";
+import { MAX_SHARDS } from "../../publish/shard/partition.ts";
 import { command, repeated, type Tools, wholeNumber } from "../program.ts";
+import type { Reporter } from "../reporter.ts";
 import { saved, seconds, size, table } from "../units.ts";
+import { version } from "../version.ts";
 import { parseAlgorithms } from "./algorithms.ts";
 import { type DiffFlags, parseDiffOptions, withDiffOptions } from "./diff-options.ts";
 
@@ -29,13 +32,20 @@ type Options = {
   readonly algorithm: string;
   readonly jobs: number;
   readonly dryRun: boolean;
+  readonly shard?: Shard;
+  readonly cache?: string;
 } & DiffFlags;
+
+type Shard = { readonly shard: number; readonly shards: number };
+
+const PROGRAM = `themis-bundle ${version()}`;
 
 export function buildCommand({ say, signal }: Tools): Command {
   const build = command("build", "build a bundle with whole targets and proven deltas", [
     "themis-bundle build app-1.5.0 --product app --version 1.5.0 --out bundle",
     "themis-bundle build new --product app --version 1.5.0 --out bundle --from 1.4.0=old --from 1.3.2=older --expires 2027-12-31",
     "themis-bundle build new --product app --version 1.5.0 --out b --from 1.4.0=old --dry-run",
+    "themis-bundle build new --product app --version 1.5.0 --out part-2 --from 1.4.0=old --shard 2/4",
   ]);
   return withDiffOptions(build)
     .argument("<tree>", "the folder that holds the new release")
@@ -62,6 +72,12 @@ export function buildCommand({ say, signal }: Tools): Command {
     .option("--min-upgrade-from <version>", "the oldest version that may update directly", "")
     .option("--algorithm <name>", "auto, bsdiff, vcdiff or zstd-dict", "auto")
     .option("--jobs <n>", "files worked on at once", wholeNumber("--jobs", 1, 256), availableParallelism())
+    .option(
+      "--shard <i/n>",
+      "make this machine's share only, for `assemble`; no secret is needed",
+      parseShard,
+    )
+    .option("--cache <folder>", "take what was made before from there, proven again, and keep what is made")
     .option("--dry-run", "say what would be done and write nothing", false)
     .action(async (tree: string, options: Options) => {
       const request = { ...toRequest(tree, options), signal };
@@ -70,15 +86,46 @@ export function buildCommand({ say, signal }: Tools): Command {
         say.result({ schema: "themis-bundle/build-plan/1", ...plan }, planText(plan, request));
         return;
       }
-      const startedMs = performance.now();
-      const result = await buildBundle(request, ({ phase, ...event }) => {
-        say.progress({ label: phase === "targets" ? "compressing" : "making deltas", ...event });
-      });
-      for (const dropped of result.outcomes.filter(({ algorithm }) => !algorithm)) {
-        say.note(`${dropped.path} from ${dropped.from} goes whole: ${dropped.note}`);
+      if (options.shard) {
+        await makeShard({ ...request, ...options.shard }, say);
+        return;
       }
-      say.result(resultJson(result), resultText(result, performance.now() - startedMs));
+      const startedMs = performance.now();
+      const result = await buildBundle(request, buildProgress(say));
+      tellBuilt(result, performance.now() - startedMs, say);
     });
+}
+
+export function buildProgress(say: Reporter): BuildProgress {
+  return ({ phase, ...event }) =>
+    say.progress({ label: phase === "targets" ? "compressing" : "making deltas", ...event });
+}
+
+/** A bundle that is there now, from one machine or from several. */
+export function tellBuilt(result: BuildResult, tookMs: number, say: Reporter): void {
+  for (const dropped of result.outcomes.filter(({ algorithm }) => !algorithm)) {
+    say.note(`${dropped.path} from ${dropped.from} goes whole: ${dropped.note}`);
+  }
+  say.result(resultJson(result), resultText(result, tookMs));
+}
+
+async function makeShard(request: BuildRequest & Shard, say: Reporter): Promise<void> {
+  const { buildShard } = await import("../../publish/shard/build-shard.ts");
+  const made = await buildShard({ ...request, program: PROGRAM }, buildProgress(say));
+  const what = `${made.targets} targets and ${made.deltas} comparisons, ${size(made.bytes)}`;
+  say.result(
+    { schema: "themis-bundle/build-shard/1", ...made },
+    `shard ${made.shard} of ${made.shards} is in ${made.out}: ${what}; put all together: themis-bundle assemble`,
+  );
+}
+
+/** @throws ThemisError USAGE */
+function parseShard(text: string): Shard {
+  const [, shard = 0, shards = 0] = (/^(\d{1,3})\/(\d{1,3})$/.exec(text) ?? []).map(Number);
+  if (shard >= 1 && shards <= MAX_SHARDS && shard <= shards) return { shard, shards };
+  throw new ThemisError("USAGE", "usage", `--shard takes I/N, not ${JSON.stringify(text)}`, {
+    hint: `such as 2/4, at most ${MAX_SHARDS}`,
+  });
 }
 
 function toRequest(root: string, options: Options): BuildRequest {
@@ -87,6 +134,7 @@ function toRequest(root: string, options: Options): BuildRequest {
     root,
     out: options.out,
     jobs: options.jobs,
+    cache: options.cache === undefined ? undefined : { folder: options.cache, program: PROGRAM },
     algorithms,
     diff: parseDiffOptions(options),
     from: options.from.map(parseFrom),
@@ -111,7 +159,7 @@ function toRequest(root: string, options: Options): BuildRequest {
   };
 }
 
-function parseFrom(text: string): { version: string; root: string } {
+export function parseFrom(text: string): { version: string; root: string } {
   const at = text.indexOf("=");
   if (at < 1 || at === text.length - 1) {
     throw new ThemisError("USAGE", "usage", `--from takes VERSION=TREE, not ${JSON.stringify(text)}`);

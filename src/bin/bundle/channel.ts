@@ -10,7 +10,12 @@ import {
   encodeChannel,
 } from "../../format/channel/channel.ts";
 import { openBundle } from "../../publish/bundle.ts";
-import { publishChannel, readChannelFile, writeChannelFile } from "../../publish/channel/channel-file.ts";
+import {
+  proveChannelFile,
+  publishChannel,
+  readChannelFile,
+  writeChannelFile,
+} from "../../publish/channel/channel-file.ts";
 import {
   deadEnds,
   held,
@@ -183,11 +188,16 @@ function sign({ say }: Tools): Command {
 function show({ say }: Tools): Command {
   return command("show", "say what a channel document offers")
     .argument("<file>", "the channel document")
-    .action(async (file: string) => {
-      const { document, signature } = await readChannelFile(file);
+    .option("--trust-anchor <file>", "also prove it as devices do that pin this certificate")
+    .action(async (file: string, { trustAnchor }: TrustOption) => {
+      const found = await readChannelFile(file);
+      const policy = await policyOf({ trustAnchor });
+      if (policy) await proveChannelFile(found, { policy, now: new Date() });
+      const { document, signature } = found;
+      const isSigned = signature !== undefined;
       say.result(
-        { schema: "themis-bundle/channel-show/1", document, isSigned: signature !== undefined },
-        textOf(document),
+        { schema: "themis-bundle/channel-show/1", document, isSigned, isProven: policy !== undefined },
+        [textOf(document), ...(policy ? ["it is proven"] : [])].join("\n"),
       );
     });
 }
@@ -200,6 +210,7 @@ function publish({ say }: Tools): Command {
     .requiredOption("--to <page>", "file:FOLDER, the page that has the releases")
     .option("--trust-anchor <file>", "also prove that the signer's chain ends at this certificate")
     .action(async (file: string, { to, trustAnchor }: TrustOption & { to: string }) => {
+      if (/^github:/i.test(to)) throw goesByUpload(file);
       const page = parsePage(to);
       const policy = await policyOf({ trustAnchor });
       const found = await readChannelFile(file);
@@ -212,6 +223,13 @@ function publish({ say }: Tools): Command {
           : `version ${version} of the channel ${channel} is there already; nothing to do`,
       );
     });
+}
+
+/** A tag's assets are replaced by GitHub's own tool; what they are is proven by `show` before. */
+function goesByUpload(file: string): ThemisError {
+  return new ThemisError("USAGE", "usage", "a channel's document is uploaded to GitHub by its own tool", {
+    hint: `themis-bundle channel show ${file} --trust-anchor ROOT.pem && gh release upload channel-NAME ${file} ${file}.p7s --clobber`,
+  });
 }
 
 function changing(made: Command): Command {

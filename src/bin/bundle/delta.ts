@@ -32,7 +32,7 @@ function createCommand({ say, signal }: Tools): Command {
     .argument("<source>", "the old file")
     .argument("<target>", "the new file")
     .argument("<patch>", "where the patch goes")
-    .option("--algorithm <name>", "auto, bsdiff, vcdiff or zstd-dict", "auto")
+    .option("--algorithm <name>", "auto, themis, bsdiff, vcdiff or zstd-dict", "auto")
     .action(
       async (source: string, target: string, patch: string, options: DiffFlags & { algorithm: string }) => {
         const bytes = [source, target].reduce((sum, path) => sum + sizeOf(path), 0);

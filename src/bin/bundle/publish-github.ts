@@ -2,6 +2,7 @@
 import { ThemisError } from "../../base/error.ts";
 import type { SignedBundle } from "../../publish/prove-bundle.ts";
 import { type GitHubPublication, publishToGitHub } from "../../publish/upload/github/publish-to-github.ts";
+import type { TrustPolicy } from "../../trust/trust-policy.ts";
 import type { Tools } from "../program.ts";
 import type { Reporter } from "../reporter.ts";
 import { size } from "../units.ts";
@@ -10,6 +11,7 @@ import type { PublishOptions } from "./publish.ts";
 
 export async function publishGitHub(
   prove: () => Promise<SignedBundle>,
+  policy: TrustPolicy | undefined,
   options: PublishOptions,
   { say, signal }: Tools,
 ): Promise<void> {
@@ -21,7 +23,7 @@ export async function publishGitHub(
   sent = uploadProgress(bundle, say);
   const { version } = bundle.manifest;
   const published = await publishToGitHub(
-    { bundle, isPublished, isPrerelease: options.prerelease, now: new Date() },
+    { bundle, policy, isPublished, isPrerelease: options.prerelease, now: new Date() },
     tools,
   );
   say.result(

@@ -6,7 +6,7 @@ import { proveBundle } from "../../publish/prove-bundle.ts";
 import { type FolderPublication, publishToFolder } from "../../publish/upload/folder-page.ts";
 import type { TrustPolicy } from "../../trust/trust-policy.ts";
 import { command, type Tools } from "../program.ts";
-import { loadTrustPolicy, type TrustOptions, withTrustOptions } from "../trust-options.ts";
+import { loadReleasePolicy, type TrustOptions, withTrustOptions } from "../trust-options.ts";
 
 export type PublishOptions = TrustOptions & {
   readonly to: string;
@@ -33,12 +33,12 @@ export function publishCommand(tools: Tools): Command {
     .option("--token-file <file>", "of GitHub: a token, one line (default: GH_TOKEN or GITHUB_TOKEN)");
   return withTrustOptions(made).action(async (folder: string, options: PublishOptions) => {
     const { to } = options;
-    const policy = await policyOf(options);
+    const policy = await policyOf(options, new Date());
     const prove = async () =>
       (await proveBundle(await openBundle(folder), { policy, now: new Date(), signal })).bundle;
     if (/^github:/i.test(to)) {
       const { publishGitHub } = await import("./publish-github.ts");
-      await publishGitHub(prove, options, tools);
+      await publishGitHub(prove, policy, options, tools);
       return;
     }
     refuseGitHubOptions(options);
@@ -53,15 +53,16 @@ export function publishCommand(tools: Tools): Command {
   });
 }
 
-/** @throws ThemisError USAGE; what loadTrustPolicy throws */
-async function policyOf(options: PublishOptions): Promise<TrustPolicy | undefined> {
-  const { trustAnchor, crl, requireCrl, threshold } = options;
-  if (trustAnchor !== undefined) return loadTrustPolicy(options, trustAnchor);
+/** @throws ThemisError USAGE; what loadReleasePolicy throws */
+async function policyOf(options: PublishOptions, now: Date): Promise<TrustPolicy | undefined> {
+  const { trustAnchor, trustRoot, crl, requireCrl, threshold } = options;
+  if (trustAnchor !== undefined || trustRoot !== undefined)
+    return loadReleasePolicy(options, trustAnchor, now);
   if (crl.length === 0 && !requireCrl && threshold === undefined) return undefined;
   throw new ThemisError(
     "USAGE",
     "usage",
-    "--crl, --require-crl and --threshold ask who signed, and only --trust-anchor says who may",
+    "--crl, --require-crl and --threshold ask who signed, and only --trust-anchor or --trust-root says who may",
     {
       hint: "give --trust-anchor too",
     },

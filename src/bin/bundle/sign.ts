@@ -97,7 +97,8 @@ function signatureOf({ signature, folder }: OpenBundle): Uint8Array {
   );
 }
 
-function parsePadding(name: string): "pkcs1" | "pss" {
+/** @throws ThemisError USAGE */
+export function parsePadding(name: string): "pkcs1" | "pss" {
   if (name === "pkcs1" || name === "pss") return name;
   throw new ThemisError("USAGE", "usage", `--rsa-padding takes pkcs1 or pss, not ${JSON.stringify(name)}`);
 }

@@ -4,7 +4,7 @@ import { proveBundle } from "../../publish/prove-bundle.ts";
 import { logJson, logText } from "../log-words.ts";
 import { command, type Tools } from "../program.ts";
 import { signerLines } from "../signer-lines.ts";
-import { loadTrustPolicy, type TrustOptions, withTrustOptions } from "../trust-options.ts";
+import { loadReleasePolicy, type TrustOptions, withTrustOptions } from "../trust-options.ts";
 
 export function verifyCommand({ say, signal }: Tools): Command {
   return withTrustOptions(
@@ -13,11 +13,12 @@ export function verifyCommand({ say, signal }: Tools): Command {
       "themis-bundle verify bundle --trust-anchor pki/root.pem --crl ca.crl --require-crl",
     ])
       .argument("<bundle>", "a signed bundle")
-      .requiredOption("--trust-anchor <file>", "the certificate that devices pin, PEM"),
-  ).action(async (folder: string, options: TrustOptions & { trustAnchor: string }) => {
+      .option("--trust-anchor <file>", "the certificate that devices pin, PEM"),
+  ).action(async (folder: string, options: TrustOptions & { trustAnchor?: string }) => {
+    const now = new Date();
     const { bundle, signers, logged } = await proveBundle(await openBundle(folder), {
-      policy: await loadTrustPolicy(options, options.trustAnchor),
-      now: new Date(),
+      policy: await loadReleasePolicy(options, options.trustAnchor, now),
+      now,
       signal,
     });
     const { product, version, packs } = bundle.manifest;

@@ -51,12 +51,8 @@ export function bundleCommand({ say, signal }: Tools): Command {
         deltas: deltaChoice(options),
         ...(await loadTrustPolicy(options, options.trustAnchor)),
         inputs: [
-          options.trustAnchor,
-          options.ca,
-          options.tokenFile,
-          ...options.crl,
-          ...(options.logKey ?? []),
-          ...(options.timestampAnchor ?? []),
+          ...[options.trustAnchor, options.trustRoot, options.ca, options.tokenFile],
+          ...[...options.crl, ...(options.timestampAnchor ?? []), ...(options.logKey ?? [])],
         ].filter((path) => path !== undefined),
       },
       {

@@ -31,9 +31,11 @@ export function statusCommand({ say }: Tools): Command {
     const under = now.transfer
       ? `\n${now.transfer.version} is being fetched: ${size(now.transfer.provenBytes)} of ${size(now.transfer.wantedBytes)} are proven; the next update goes on from there`
       : "";
+    const { trustRoot } = now;
+    const believed = trustRoot ? `\ntrust root ${trustRoot.version}, until ${trustRoot.expires}` : "";
     say.result(
       { schema: "themis-fetch/status/1", ...now, confirmIsOver: isOver, restorePoints: restorePoints.length },
-      text + (waits || cut) + ended + under + follows,
+      text + (waits || cut) + ended + under + follows + believed,
     );
   });
 }

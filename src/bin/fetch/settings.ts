@@ -26,6 +26,7 @@ export type SettingOptions = ConfigOptions &
     readonly trustAnchor?: string;
     readonly logKey?: readonly string[];
     readonly threshold?: number;
+    readonly trustRoot?: string;
     readonly version?: string;
     readonly channel?: string;
     readonly requireChannel?: boolean;
@@ -72,11 +73,13 @@ export async function settledRoot(options: SettingOptions, say: Reporter): Promi
 
 /** @throws ConfigError; ThemisError ANCHOR_COMPILED_IN; TrustError ANCHOR_MALFORMED, CRL_MALFORMED; LogError LOG_KEY_MALFORMED */
 export async function settledPolicy({ checker }: Configuration, options: TrustOptions): Promise<TrustPolicy> {
-  const { logKeys: logKey, threshold, requireChannel } = checker;
-  const anchor = compiledIn()
-    ? checker.trustAnchor
-    : demanded(checker.trustAnchor, "checker.trustAnchor", "--trust-anchor");
-  const asked = { ...options, threshold, ...(logKey && { logKey }) };
+  const { logKeys: logKey, threshold, requireChannel, trustRoot } = checker;
+  const isPinned = trustRoot !== undefined && trustRoot !== "source";
+  const anchor =
+    compiledIn() || isPinned
+      ? checker.trustAnchor
+      : demanded(checker.trustAnchor, "checker.trustAnchor", "--trust-anchor");
+  const asked = { ...options, threshold, trustRoot, ...(logKey && { logKey }) };
   return { ...(await loadTrustPolicy(asked, anchor)), requireChannel };
 }
 
@@ -116,6 +119,7 @@ function flagsOf(options: SettingOptions): FlagValue[] {
     ["checker.trustAnchor", "--trust-anchor", options.trustAnchor],
     ["checker.logKey", "--log-key", options.logKey],
     ["checker.threshold", "--threshold", options.threshold],
+    ["checker.trustRoot", "--trust-root", options.trustRoot],
     ["autoUpdate.connections", "--connections", options.connections],
     ["autoUpdate.limitRate", "--limit-rate", limitRate === undefined ? undefined : parseRate(limitRate)],
     [

@@ -42,7 +42,7 @@ export function checkCommand({ say, signal }: Tools): Command {
         offerJson("check", offer),
         offer.upToDate
           ? nothingToDo(offer)
-          : `${offer.product} ${offer.to} is offered, ${offer.from || "nothing"} is installed; ${size(offer.bytesToFetch)} to fetch`,
+          : `${offer.product} ${offer.to} is offered, ${offer.from || "nothing"} is installed; ${size(offer.bytesToFetch)} to fetch${channelText(offer)}`,
       );
       if (offer.upToDate && options.exitCode) process.exitCode = EXIT.nothingToDo;
     });
@@ -263,6 +263,14 @@ export function planText(offer: Offer): string {
   ].join("\n");
 }
 
+/** What a person should know of the channel besides: why it goes back, and what comes next. */
+export function channelText({ channel, to }: Pick<Offer, "channel" | "to">): string {
+  if (!channel) return "";
+  const recalled = channel.recalled && `; ${channel.recalled}`;
+  const isStep = channel.kind === "install" && channel.goal !== to;
+  return recalled + (isStep ? `; it is a step on the way to ${channel.goal}, which comes next` : "");
+}
+
 /** Where a channel's document keeps the device where it is, why. */
 export function nothingToDo({ product, to, channel }: Pick<Offer, "product" | "to" | "channel">): string {
   if (channel?.kind === "stay") return channel.why.join("; ");
@@ -287,5 +295,6 @@ export function resultText(result: UpdateResult): string {
       ? "rollback: themis-fetch rollback"
       : `themis-fetch confirm keeps it until ${result.confirmUntil}; after that the next command that changes something, or a running watch, takes it back`;
   const full = `full: ${size(result.bytesFull)}, ${saved(result.bytesFetched, result.bytesFull)} saved`;
-  return `${result.from || "nothing"} -> ${result.to}: ${size(result.bytesFetched)} fetched (${full})${fell}${checked}${restarted}, ${seconds(result.durationMs)}, ${next}`;
+  const done = `${result.from || "nothing"} -> ${result.to}: ${size(result.bytesFetched)} fetched (${full})${fell}${checked}${restarted}, ${seconds(result.durationMs)}`;
+  return `${done}, ${next}${channelText(result)}`;
 }

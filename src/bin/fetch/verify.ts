@@ -7,7 +7,7 @@ import { logJson, logText } from "../log-words.ts";
 import { command, type Tools } from "../program.ts";
 import { readInput } from "../read-input.ts";
 import { signerLines } from "../signer-lines.ts";
-import { type TrustOptions, withTrustOptions } from "../trust-options.ts";
+import { type TrustOptions, withoutSource, withTrustOptions } from "../trust-options.ts";
 import { type SettingOptions, settled, settledPolicy, withConfig } from "./settings.ts";
 
 type Options = SettingOptions &
@@ -28,13 +28,14 @@ export function verifyCommand({ say }: Tools): Command {
   return withConfig(withTrustOptions(made)).action(async (options: Options) => {
     prewarmVerification();
     const { configuration } = await settled(options, say);
-    const policy = await settledPolicy(configuration, options);
+    const now = new Date();
+    const policy = withoutSource(await settledPolicy(configuration, options), now);
     const { manifest, report, logged } = await verifyRelease({
       ...policy,
       proofBytes: policy.logKeys && (await readLogProof(options)),
       manifestBytes: await readInput(options.manifest),
       signatureBytes: await readInput(options.signature),
-      now: new Date(),
+      now,
       trusted: NOTHING_TRUSTED,
       version: "",
     });

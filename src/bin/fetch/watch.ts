@@ -17,6 +17,7 @@ import { command, type Tools } from "../program.ts";
 import { size } from "../units.ts";
 import { settled } from "./settings.ts";
 import {
+  channelText,
   nothingToDo,
   offerJson,
   requestOf,
@@ -134,7 +135,7 @@ function saidBy(event: WatchEvent, say: Tools["say"]): void {
       const next = event.autoUpdate ? "it is installed now" : "themis-fetch update installs it";
       const critical = event.offer.channel?.isCritical ? " as critical" : "";
       const what = `${product} ${to} is offered${critical}, ${from || "nothing"} is installed`;
-      say.note(`${what}; ${size(bytesToFetch)} to fetch, ${next}`);
+      say.note(`${what}; ${size(bytesToFetch)} to fetch, ${next}${channelText(event.offer)}`);
       break;
     }
     case "updated":
@@ -199,5 +200,5 @@ function lookText(found: Look): string {
   const { product, to } = found.offer;
   return found.kind === "up-to-date"
     ? nothingToDo(found.offer)
-    : `${product} ${to} is offered; themis-fetch update installs it`;
+    : `${product} ${to} is offered; themis-fetch update installs it${channelText(found.offer)}`;
 }

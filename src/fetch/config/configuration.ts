@@ -35,6 +35,8 @@ export type Configuration = {
     readonly logKeys: readonly string[] | undefined;
     /** Distinct signers that must have signed; undefined is one. */
     readonly threshold: number | undefined;
+    /** A file, or "source". */
+    readonly trustRoot: string | undefined;
     readonly intervalMs: number;
     readonly jitterMs: number;
     readonly deadlineMs: number | undefined;
@@ -92,7 +94,7 @@ export function configurationOf(layered: Layered): Configuration {
 
 function checkerOf({ document: { checker }, placeOf }: Layered, reading: Reading): Configuration["checker"] {
   const { source, mirrors, api, tokenFile, version = "", channel, requireChannel } = checker;
-  const { trustAnchor, logKey, threshold } = checker;
+  const { trustAnchor, logKey, threshold, trustRoot } = checker;
   const place = (name: string, pointer: string): string => releasePlace(name, pointer, placeOf);
   return {
     ...{ api, version, channel, requireChannel, threshold },
@@ -100,6 +102,7 @@ function checkerOf({ document: { checker }, placeOf }: Layered, reading: Reading
     mirrors: mirrors.map((mirror, index) => place(mirror, `/checker/mirrors/${index}`)),
     tokenFile: reading.file("/checker/tokenFile", tokenFile),
     trustAnchor: reading.file("/checker/trustAnchor", trustAnchor),
+    trustRoot: trustRoot === "source" ? trustRoot : reading.file("/checker/trustRoot", trustRoot),
     logKeys: logKey?.map((key, index) =>
       isNoteKey(key) ? key : reading.file(`/checker/logKey/${index}`, key),
     ),

@@ -14,11 +14,16 @@ import { FetchError } from "../fetch-error.ts";
 
 export type Assets = {
   /** In the order in which they stand in the archive, before the packs. */
-  readonly documents: readonly { readonly name: string; readonly bytes: Verified<Uint8Array> }[];
+  readonly documents: readonly Document[];
   readonly packs: readonly Verified<Pack>[];
   /** Older versions that it updates by delta. */
   readonly deltasFrom: readonly string[];
 };
+
+export type Document =
+  | { readonly name: string; readonly bytes: Verified<Uint8Array> }
+  /** Only carried: whoever unpacks it proves it by what he believes himself. */
+  | { readonly name: string; readonly bytes: Uint8Array; readonly believed: false };
 
 export type DeltaChoice =
   | { readonly kind: "all" | "none" }
@@ -35,7 +40,7 @@ export async function chooseAssets(
   signal: AbortSignal | undefined,
 ): Promise<Assets> {
   const { manifest, documents: proven, source } = release;
-  const documents = [
+  const documents: Document[] = [
     { name: "manifest.json", bytes: proven.manifest },
     { name: "manifest.json.p7s", bytes: proven.signature },
     ...besides,

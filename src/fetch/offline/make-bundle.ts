@@ -17,7 +17,7 @@ import { writeSize } from "../../base/units.ts";
 import type { Channel } from "../../format/channel/channel.ts";
 import { type ArchiveLayout, layOutArchive, type Member } from "../../format/pack/archive-index.ts";
 import { BLOCK_BYTES, END_OF_ARCHIVE, encodeMemberHeader, memberPadding } from "../../format/pack/ustar.ts";
-import { policyOf, type TrustPolicy } from "../../trust/trust-policy.ts";
+import type { TrustPolicy } from "../../trust/trust-policy.ts";
 import { NOTHING_TRUSTED } from "../../trust/verify-release.ts";
 import type { SignerReport } from "../../trust/verify-signature.ts";
 import { type Discovered, discover } from "../discover.ts";
@@ -26,8 +26,10 @@ import { type Places, withSources } from "../prepare.ts";
 import { wholeOf } from "../transfer/pieces.ts";
 import { RateLimit } from "../transfer/rate-limit.ts";
 import { PackUnusable, transfer } from "../transfer/transfer.ts";
+import { settleTrust } from "../trust-root.ts";
 import { channelFor } from "./channel-for-bundle.ts";
 import { type Assets, chooseAssets, type DeltaChoice, WITHOUT_DELTAS } from "./choose-assets.ts";
+import { readTrustRoots } from "./trust-roots.ts";
 import { withWorkFolder, workFolderOf } from "./work-folder.ts";
 
 export type OfflineBundleRequest = Places &
@@ -80,13 +82,22 @@ export async function makeOfflineBundle(
     const { version, signal } = request;
     const now = tools.now();
     const fresh = { trusted: NOTHING_TRUSTED, kept: undefined };
-    const followed = await channelFor(request, sources, now);
+    const trust = await settleTrust({
+      ...fresh,
+      policy: request,
+      remembered: undefined,
+      sources,
+      now,
+      signal,
+    });
+    const followed = await channelFor({ ...request, ...trust.channel }, sources, now);
     const release = await discover({
-      ...{ ...policyOf(request), sources, version: followed?.version ?? version, ...fresh, now, signal },
+      ...{ ...trust.release, sources, version: followed?.version ?? version, ...fresh, now, signal },
       wantsLogProof: true,
       ...(followed && { named: followed.named, channel: request.channel }),
     });
-    const assets = await chooseAssets(release, request.deltas, followed?.documents ?? [], signal);
+    const besides = [...(followed?.documents ?? []), ...(await readTrustRoots({ sources, signal }))];
+    const assets = await chooseAssets(release, request.deltas, besides, signal);
     const layout = layOutArchive([
       ...assets.documents.map(({ name, bytes }) => ({ name, size: bytes.length })),
       ...assets.packs.map(({ asset, size_bytes }) => ({ name: asset, size: size_bytes })),

@@ -41,7 +41,7 @@ export type LookTools = UpdateTools & {
 /** @throws what update and planOnly throw; the signal's reason */
 export async function look({ request, autoUpdate, tryAgain }: LookRequest, tools: LookTools): Promise<Look> {
   await settle(request, tools);
-  const offer = await planOnly(request, tools);
+  const offer = await planOnly(request, tools, { remembers: true });
   const { from, to, plan, followed } = offer;
   if (followed?.isNews || followed?.isUnnumbered) {
     await remember(followed, request, tools);

@@ -12,8 +12,10 @@ export function encodeDer(tag: number, ...parts: readonly Uint8Array[]): Uint8Ar
 
 /** A SET OF, sorted by its encodings (X.690, 11.6), the same one once. */
 export function encodeSetOf(tag: number, elements: readonly Uint8Array[]): Uint8Array {
-  const sorted = elements.map((bytes) => Buffer.from(bytes)).sort(Buffer.compare);
-  return encodeDer(tag, ...sorted.filter((bytes, i) => i === 0 || !bytes.equals(sorted[i - 1]!)));
+  const sorted = [...elements].sort(Buffer.compare);
+  const isFirst = (bytes: Uint8Array, i: number): boolean =>
+    i === 0 || Buffer.compare(bytes, sorted[i - 1]!) !== 0;
+  return encodeDer(tag, ...sorted.filter(isFirst));
 }
 
 /** X.690, 8.19. @throws TypeError for what is no identifier, or has an arc above 2^31 - 1 */

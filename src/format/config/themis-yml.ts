@@ -67,6 +67,9 @@ const checker = record(
       [1, 16],
     ),
     threshold: whole("so many distinct signers, by key and by subject, must have signed; default 1", 1, 16),
+    trustRoot: text(
+      'a trust root document, pinned in place of trustAnchor; "source" for the first one there',
+    ),
     interval: duration("between two looks for a newer release"),
     jitter: duration(
       "at most so much is added to the interval by chance, so that a fleet does not ask at once",

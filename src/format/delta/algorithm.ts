@@ -12,6 +12,9 @@ import { expandedBytes, fileBytes } from "./archive/recipe.ts";
 import { applyBsdiff } from "./bsdiff/apply.ts";
 import { isBsdiff, readBsdiffHeader } from "./bsdiff/container.ts";
 import { DeltaError } from "./error.ts";
+import { applyThemis } from "./themis/apply.ts";
+import { isThemis } from "./themis/container.ts";
+import { describeThemis } from "./themis/describe.ts";
 import { decodeVcdiff } from "./vcdiff/decode.ts";
 import { describeVcdiff, isVcdiff } from "./vcdiff/describe.ts";
 import { applyZstdDict, isZstd, readZstdFrame } from "./zstd-dict/zstd-dict.ts";
@@ -115,7 +118,19 @@ const zstdDict: PatchFormat = {
   },
 };
 
+/** Of files, executables among them. */
 const themis: PatchFormat = {
+  algorithm: "THEMIS",
+  recognises: isThemis,
+  apply: applyThemis,
+  describe: (patch) => {
+    const { targetSize, ...details } = describeThemis(patch);
+    return { algorithm: "THEMIS", targetSize, readsTarget: false, details };
+  },
+};
+
+/** The same algorithm, another kind: told by its magic. */
+const themisArchive: PatchFormat = {
   algorithm: "THEMIS",
   recognises: isArchivePatch,
   apply: async function* (request) {
@@ -148,14 +163,23 @@ function refuseToReadBack(): never {
   throw new DeltaError("DELTA_CORRUPT", "the patch in the patch reads what it made, which none may there");
 }
 
-export const patchFormats: readonly PatchFormat[] = [bsdiff, vcdiff, xdelta3, zstdDict, themis];
+export const patchFormats: readonly PatchFormat[] = [
+  bsdiff,
+  vcdiff,
+  xdelta3,
+  zstdDict,
+  themis,
+  themisArchive,
+];
 
 /** @throws DeltaError, before the first piece or while pieces come */
 export function applyPatch({
   algorithm,
   ...request
 }: PatchRequest & { readonly algorithm: Algorithm }): AsyncIterable<Uint8Array> | Iterable<Uint8Array> {
-  const format = patchFormats.find((each) => each.algorithm === algorithm);
+  const start = startOf(request.patch);
+  const named = patchFormats.filter((each) => each.algorithm === algorithm);
+  const format = named.find((each) => each.recognises(start)) ?? named[0];
   if (!format)
     throw new DeltaError("DELTA_ALGORITHM", `there is no patch format ${JSON.stringify(algorithm)}`);
   return format.apply(request);

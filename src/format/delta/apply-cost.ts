@@ -9,15 +9,17 @@
  *
  * BSDIFF and VCDIFF are applied as streams, and what they take does not grow with the files. ZSTD_DICT has the
  * source twice (zstd copies its dictionary), the target twice (in pieces and as one), the window and the
- * patch in memory. The time is that of the parts that were measured: both digests by the size of the
+ * patch in memory. THEMIS has tables of the sizes that its header says, and its covers. The time is that of the parts that were measured: both digests by the size of the
  * files, decoding by the size of the patch and of what it makes.
  */
 import type { ByteSource } from "../../base/byte-source.ts";
 import type { Algorithm } from "../manifest/delta-manifest.ts";
-import { readArchivePatch } from "./archive/container.ts";
+import { ARCHIVE_MAGIC, isArchivePatch, readArchivePatch } from "./archive/container.ts";
 import { expandedBytes } from "./archive/recipe.ts";
 import { type Part, readBsdiffHeader } from "./bsdiff/container.ts";
 import { MAX_DICTIONARY_BYTES, SPARE_BYTES } from "./lzma/lzma2.ts";
+import { readThemisHeader } from "./themis/container.ts";
+import { leastThemisMemory, themisMemory } from "./themis/memory.ts";
 import { describeVcdiff } from "./vcdiff/describe.ts";
 import { readZstdFrame, ZSTD_HEADER_BYTES } from "./zstd-dict/zstd-dict.ts";
 
@@ -49,9 +51,10 @@ const SECONDS: Readonly<Record<Algorithm, { readonly target: number; readonly pa
   VCDIFF: { target: 0.003, patch: 0.05 },
   XDELTA3: { target: 0.008, patch: 0.28 },
   ZSTD_DICT: { target: 0.02, patch: 0.04 },
-  // Deflating again at level 9, which is what costs.
-  THEMIS: { target: 0.45, patch: 0.15 },
+  THEMIS: { target: 0.03, patch: 0.8 },
 };
+/** Deflating again at level 9 is what costs. */
+const ARCHIVE_SECONDS = { target: 0.45, patch: 0.15 };
 const DIGEST_SECONDS = 0.002;
 /** Until the decoders are compiled; most of what a small file costs. */
 const START_SECONDS = 0.15;
@@ -59,7 +62,8 @@ const START_SECONDS = 0.15;
 /** @throws DeltaError when the patch's headers cannot be read */
 export function applyCost(algorithm: Algorithm, patch: ByteSource, sizes: Sizes): ApplyCost {
   const { sourceBytes, targetBytes } = sizes;
-  const { target, patch: packed } = SECONDS[algorithm];
+  const isArchive = algorithm === "THEMIS" && isArchivePatch(startOf(patch));
+  const { target, patch: packed } = isArchive ? ARCHIVE_SECONDS : SECONDS[algorithm];
   const milliseconds =
     1000 *
     (START_SECONDS +
@@ -69,7 +73,8 @@ export function applyCost(algorithm: Algorithm, patch: ByteSource, sizes: Sizes)
 
 /** What no patch of this algorithm between such files comes below: known before one is made. */
 export function leastApplyMemory(algorithm: Algorithm, sizes: Sizes): number {
-  return algorithm === "ZSTD_DICT" ? zstdMemory(sizes, 0, 0) : PROGRAM_BYTES + FILE_PAGES_BYTES;
+  if (algorithm === "ZSTD_DICT") return zstdMemory(sizes, 0, 0);
+  return PROGRAM_BYTES + FILE_PAGES_BYTES + (algorithm === "THEMIS" ? leastThemisMemory : 0);
 }
 
 function memoryOf(algorithm: Algorithm, patch: ByteSource, sizes: Sizes): number {
@@ -79,14 +84,21 @@ function memoryOf(algorithm: Algorithm, patch: ByteSource, sizes: Sizes): number
     case "VCDIFF":
     case "XDELTA3":
       return PROGRAM_BYTES + FILE_PAGES_BYTES + vcdiffWindows(patch);
+    case "THEMIS":
+      if (isArchivePatch(startOf(patch))) return archiveMemory(patch);
+      return PROGRAM_BYTES + FILE_PAGES_BYTES + themisMemory(readThemisHeader(patch));
     case "ZSTD_DICT": {
       const start = new Uint8Array(Math.min(patch.size, ZSTD_HEADER_BYTES));
       patch.read(0, start);
       return zstdMemory(sizes, readZstdFrame(start).windowBytes, patch.size);
     }
-    case "THEMIS":
-      return archiveMemory(patch);
   }
+}
+
+function startOf(patch: ByteSource): Uint8Array {
+  const start = new Uint8Array(Math.min(patch.size, ARCHIVE_MAGIC.length));
+  patch.read(0, start);
+  return start;
 }
 
 /** What the streams of the source hold, and one of them twice while it is unfolded. */

@@ -72,21 +72,16 @@ export type ChannelPublication = {
 /**
  * Proven, newer than what is there, and offering only what the page has.
  *
- * @param policy of the devices; undefined when nobody said what they pin
  * @throws PublishError CHANNEL_REFUSED, OUTPUT_FAILED; TrustError; ReleaseError CHANNEL_EXPIRED
  */
 export async function publishChannel(
-  { document, bytes, signature }: ChannelFile,
+  file: ChannelFile,
   page: string,
-  { policy, now }: { readonly policy: TrustPolicy | undefined; readonly now: Date },
+  proof: ChannelProof,
 ): Promise<ChannelPublication> {
+  const { document, bytes } = file;
   const { channel, product, version } = document;
-  if (!signature) {
-    throw new PublishError("CHANNEL_REFUSED", `the document of the channel ${channel} is not signed`, {
-      hint: "themis-bundle channel sign FILE --key KEY --certificates CHAIN.pem",
-    });
-  }
-  await prove({ document, bytes, signature }, policy, now);
+  const signature = await proveChannelFile(file, proof);
   const folder = join(page, "channels");
   const location = join(folder, channelAssets(channel).document);
   const there = await readPart(location, MAX_CHANNEL_BYTES);
@@ -119,12 +114,23 @@ export async function publishChannel(
   return { location, changed: true };
 }
 
-async function prove(
-  { document, bytes, signature }: ChannelFile & { signature: Uint8Array },
-  policy: TrustPolicy | undefined,
-  now: Date,
-): Promise<void> {
+export type ChannelProof = {
+  /** Of the devices; undefined when nobody said what they pin. */
+  readonly policy: TrustPolicy | undefined;
+  readonly now: Date;
+};
+
+/** Signed, and good for now. @returns the signature @throws PublishError CHANNEL_REFUSED; TrustError; ReleaseError CHANNEL_EXPIRED */
+export async function proveChannelFile(
+  { document, bytes, signature }: ChannelFile,
+  { policy, now }: ChannelProof,
+): Promise<Uint8Array> {
   const { channel } = document;
+  if (!signature) {
+    throw new PublishError("CHANNEL_REFUSED", `the document of the channel ${channel} is not signed`, {
+      hint: "themis-bundle channel sign FILE --key KEY --certificates CHAIN.pem",
+    });
+  }
   const request = { documentBytes: bytes, signatureBytes: signature, channel, now, trusted: NOTHING_TRUSTED };
   try {
     if (policy) await verifyChannel({ ...policy, ...request });
@@ -138,7 +144,7 @@ async function prove(
       SIGNER_EXPIRED: again,
     });
   }
-  if (Date.parse(document.expires) > now.getTime()) return;
+  if (Date.parse(document.expires) > now.getTime()) return signature;
   throw new PublishError("CHANNEL_REFUSED", `the document expired on ${document.expires}`, {
     hint: "themis-bundle channel renew FILE --expires DATE",
   });

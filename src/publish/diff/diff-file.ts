@@ -15,7 +15,6 @@ import { applyPatch } from "../../format/delta/algorithm.ts";
 import { type ApplyCost, applyCost, leastApplyMemory } from "../../format/delta/apply-cost.ts";
 import { PatchTooLong } from "../../format/delta/patch-limit.ts";
 import type { Algorithm } from "../../format/manifest/delta-manifest.ts";
-import { NothingToExpand } from "./archive/create-archive.ts";
 import { createPatch, type PatchJob } from "./engine.ts";
 
 export type DiffOptions = Pick<PatchJob, "engine" | "container" | "memoryLimit"> & {
@@ -118,15 +117,14 @@ async function attemptOne(
     if (memory) return { candidate: { ...made, outcome: "over-memory", note: memory } };
     const time = overTime(cost.seconds, budget);
     if (time) return { candidate: { ...made, outcome: "over-time", note: time } };
-    await prove({ algorithm, sourcePath, targetPath, patch, targetSha256 });
+    await provePatch({ algorithm, sourcePath, targetPath, patch, targetSha256 });
     return { candidate: { ...made, outcome: "proven", note: "" }, winner: { algorithm, patch, cost } };
   } catch (error) {
     if (error instanceof PatchTooLong) {
       const note = `given up at ${error.facts.bytes} bytes: ${name} has ${maxBytes! + 1}`;
       return { candidate: { ...none, outcome: "given-up", note } };
     }
-    const outcome = error instanceof NothingToExpand ? "not-tried" : "failed";
-    return { candidate: { ...none, outcome, note: whyFailed(error) } };
+    return { candidate: { ...none, outcome: "failed", note: whyFailed(error) } };
   }
 }
 
@@ -155,7 +153,8 @@ function overTime(seconds: number, { applySeconds }: Budget): string | undefined
   return `applying takes ${seconds} s, more than the ${applySeconds} s allowed`;
 }
 
-async function prove(made: {
+/** With the device's own decoder. @throws ThemisError when it does not rebuild the target */
+export async function provePatch(made: {
   readonly algorithm: Algorithm;
   readonly sourcePath: string;
   readonly targetPath: string;

@@ -1,7 +1,7 @@
 /**
  * Makes patches; proving them is the worker's part.
  *
- * BSDIFF and VCDIFF come from our kernels, BSDIFF on demand from the optional addon bsdiff-node, ZSTD_DICT from
+ * THEMIS, BSDIFF and VCDIFF come from our kernels, BSDIFF on demand from the optional addon bsdiff-node, ZSTD_DICT from
  * Node's zstd. Each is told how much memory it may take, and says no before it takes more.
  */
 import { readFile, stat } from "node:fs/promises";
@@ -14,10 +14,11 @@ import type { WantedContainer } from "../../format/delta/bsdiff/write.ts";
 import { findCovers, planCovers } from "../../format/delta/covers.ts";
 import { checkLength, PatchTooLong } from "../../format/delta/patch-limit.ts";
 import type { Segments } from "../../format/delta/segments.ts";
+import { createThemis } from "../../format/delta/themis/create.ts";
 import { writeVcdiff } from "../../format/delta/vcdiff/write.ts";
 import type { Algorithm } from "../../format/manifest/delta-manifest.ts";
 import { windowBytes } from "../../kernel/kernel.ts";
-import { createArchivePatch } from "./archive/create-archive.ts";
+import { createArchivePatch, NothingToExpand } from "./archive/create-archive.ts";
 import { createByAddon } from "./bsdiff-addon.ts";
 import { planZstdTables } from "./zstd-tables.ts";
 
@@ -52,7 +53,7 @@ async function makePatch(job: PatchJob): Promise<Uint8Array> {
     case "VCDIFF":
       return createVcdiff(job);
     case "THEMIS":
-      return createArchivePatch(job, createPatch);
+      return themisOf(job);
     case "XDELTA3":
       throw new ThemisError("DIFF_FAILED", "failed", "XDELTA3 is read and not written; VCDIFF is");
   }
@@ -63,6 +64,34 @@ function bsdiffOf(job: PatchJob): Uint8Array {
   return withFiles(job, (source, target) =>
     createBsdiff({ source, target, container, memoryLimit, maxBytes }),
   );
+}
+
+/** The shorter of both kinds, where the target holds something that is packed. */
+async function themisOf(job: PatchJob): Promise<Uint8Array> {
+  const archive = await archiveOf(job);
+  if (!archive) return themisFile(job);
+  try {
+    return themisFile({ ...job, maxBytes: archive.length - 1 });
+  } catch (error) {
+    if (!(error instanceof ThemisError)) throw error;
+    return archive;
+  }
+}
+
+async function archiveOf(job: PatchJob): Promise<Uint8Array | undefined> {
+  try {
+    return await createArchivePatch(job, (inner) =>
+      inner.algorithm === "THEMIS" ? Promise.resolve(themisFile(inner)) : createPatch(inner),
+    );
+  } catch (error) {
+    if (error instanceof NothingToExpand || error instanceof PatchTooLong) return undefined;
+    throw error;
+  }
+}
+
+function themisFile(job: PatchJob): Uint8Array {
+  const { memoryLimit = Number.POSITIVE_INFINITY, maxBytes } = job;
+  return withFiles(job, (source, target) => createThemis({ source, target, memoryLimit, maxBytes }));
 }
 
 function createVcdiff(job: PatchJob): Uint8Array {

@@ -41,7 +41,8 @@ describe.skipIf(process.platform !== "linux")("the memory", () => {
         js: 'import { createRequire as __cr } from "node:module"; const require = __cr(import.meta.url);',
       },
     });
-    copyFileSync(join(import.meta.dirname, "../../../dist/device-kernel.wasm"), at("device-kernel.wasm"));
+    for (const kernel of ["device-kernel.wasm", "themis-kernel.wasm"])
+      copyFileSync(join(import.meta.dirname, "../../../dist", kernel), at(kernel));
     start = peakOf();
     const bytes = noise(24 * MIB, 5);
     writeFileSync(large.source, bytes);
@@ -51,7 +52,7 @@ describe.skipIf(process.platform !== "linux")("the memory", () => {
 
   const peakOf = (...args: string[]): number =>
     Number(execFileSync(process.execPath, [at("apply.mjs"), ...args], { encoding: "utf8" }));
-  const ours = (algorithm: "BSDIFF" | "VCDIFF", options: DiffOptions = {}) => {
+  const ours = (algorithm: "BSDIFF" | "VCDIFF" | "THEMIS", options: DiffOptions = {}) => {
     return async (source: string, target: string, patch: string): Promise<void> => {
       const pool = new DiffPool({ jobs: 1 });
       const { winner } = await pool.diff({
@@ -82,6 +83,8 @@ describe.skipIf(process.platform !== "linux")("the memory", () => {
     { why: "xdelta3 with DJW", files: pair, make: xdelta3("djw"), tool: "xdelta3" },
     { why: "ZSTD_DICT", files: pair, make: zstd },
     { why: "ZSTD_DICT of larger files", files: large, make: zstd },
+    { why: "THEMIS", files: pair, make: ours("THEMIS") },
+    { why: "THEMIS of larger files", files: large, make: ours("THEMIS") },
   ])("that $why is said to take is what a process has, and not five times as much", async (row) => {
     if (row.tool && !hasTool(row.tool)) return;
     const { source, target } = row.files;
@@ -150,7 +153,7 @@ describe("what is read from headers alone", () => {
     expect(seconds(longer, MIB) - seconds(bsdiff("9"), MIB)).toBeCloseTo(0.6, 2);
   });
 
-  it.each(["BSDIFF", "VCDIFF", "ZSTD_DICT"] as const)("refuses what is no %s", (algorithm) => {
+  it.each(["BSDIFF", "VCDIFF", "ZSTD_DICT", "THEMIS"] as const)("refuses what is no %s", (algorithm) => {
     const patch = memorySource(Buffer.from("this is no patch of any kind, nor will it be one"));
     expect(() => applyCost(algorithm, patch, { sourceBytes: 1, targetBytes: 1 })).toThrow(
       expect.objectContaining({ code: "DELTA_MAGIC", kind: "refused" }),

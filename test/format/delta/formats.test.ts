@@ -156,7 +156,7 @@ describe("BSDIFF", () => {
     { why: "megabytes of zeros", old: Buffer.alloc(3_000_000), new: Buffer.alloc(3_100_000) },
     { why: "a period", old: Buffer.from("ab".repeat(100_000)), new: Buffer.from("ba".repeat(120_000)) },
   ])("round trip of $why", async ({ old, new: wanted }) => {
-    for (const algorithm of ["BSDIFF", "VCDIFF", "ZSTD_DICT"] as const) {
+    for (const algorithm of ["BSDIFF", "VCDIFF", "ZSTD_DICT", "THEMIS"] as const) {
       const patch = await createPatch({ ...jobOf(old, wanted), algorithm });
       expect((await apply(algorithm, patch, old, wanted.length, wanted)).equals(wanted), algorithm).toBe(
         true,

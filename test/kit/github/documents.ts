@@ -47,14 +47,23 @@ export function placeOf({ id, tag, draft }: FakeRelease): string {
 }
 
 export function assetDocument(
-  { id, name, label, contentType, state, digest, bytes }: FakeAsset,
+  { id, name, label, contentType, state, digest, bytes, downloads }: FakeAsset,
   place: string,
   { fullName }: FakeRepository,
   origins: Origins,
 ): object {
   return {
     ...example("release-asset"),
-    ...{ id, name, state, digest, size: bytes.length, label, content_type: contentType },
+    ...{
+      id,
+      name,
+      state,
+      digest,
+      size: bytes.length,
+      label,
+      content_type: contentType,
+      download_count: downloads,
+    },
     url: `${origins.api}/repos/${fullName}/releases/assets/${id}`,
     browser_download_url: `${origins.web}/${fullName}/releases/download/${place}/${name}`,
   };

@@ -12,6 +12,7 @@ export type FakeAsset = {
   bytes: Uint8Array;
   /** As the API names it; null on old assets. */
   digest: string | null;
+  downloads: number;
 };
 
 export type FakeRelease = {
@@ -96,7 +97,7 @@ export class FakeRepository {
     const digest = state === "uploaded" ? digestOf(bytes) : null;
     const asset: FakeAsset = {
       ...{ id: this.#nextId(), name, label: null, contentType: "application/octet-stream" },
-      ...{ state, bytes, digest },
+      ...{ state, bytes, digest, downloads: 0 },
     };
     release.assets.push(asset);
     return asset;

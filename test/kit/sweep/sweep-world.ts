@@ -116,7 +116,7 @@ async function bundlePrograms(outdir: string): Promise<void> {
     // What was written for require() finds it.
     banner: { js: 'import { createRequire } from "node:module"; const require = createRequire("file:///");' },
   });
-  for (const kernel of ["kernel.wasm", "device-kernel.wasm"])
+  for (const kernel of ["kernel.wasm", "device-kernel.wasm", "themis-kernel.wasm"])
     copyFileSync(join(source, "../dist", kernel), join(outdir, kernel));
   writeFileSync(join(outdir, "package.json"), '{"type":"module"}');
 }

@@ -11,7 +11,7 @@ import { decodeRecipe, MAX_RECIPE_BYTES, type Recipe } from "./recipe.ts";
 
 export const ARCHIVE_MAGIC = Uint8Array.of(0x54, 0x48, 0x4d, 0x41, 0x01);
 /** By their number on the wire, which never changes. */
-export const INNER_ALGORITHMS: readonly Algorithm[] = ["BSDIFF", "VCDIFF", "ZSTD_DICT"];
+export const INNER_ALGORITHMS: readonly Algorithm[] = ["BSDIFF", "VCDIFF", "ZSTD_DICT", "THEMIS"];
 /** Magic, two integers of at most eight bytes. */
 const HEAD_BYTES = ARCHIVE_MAGIC.length + 16;
 
@@ -62,8 +62,14 @@ export function readArchivePatch(patch: ByteSource): ArchivePatch {
   const algorithm = INNER_ALGORITHMS[compressed[compressedBytes]!];
   if (!algorithm)
     throw new DeltaError("DELTA_ALGORITHM", "the patch holds one of a format that none may have in it");
+  const inner = partOf(patch, innerAt, patch.size - innerAt);
+  // An archive in an archive would have another one in it.
+  const start = new Uint8Array(Math.min(inner.size, ARCHIVE_MAGIC.length));
+  inner.read(0, start);
+  if (isArchivePatch(start))
+    throw new DeltaError("DELTA_CORRUPT", "the patch in the patch is one for archives again");
   const recipe = decodeRecipe(unpack(compressed.subarray(0, compressedBytes), bytes));
-  return { recipe, algorithm, inner: partOf(patch, innerAt, patch.size - innerAt) };
+  return { recipe, algorithm, inner };
 }
 
 function unpack(compressed: Uint8Array, bytes: number): Uint8Array {

@@ -8,7 +8,10 @@
 
 import { sha256 } from "../../../base/digest.ts";
 import { ThemisError } from "../../../base/error.ts";
-import { checkSignedContent } from "../../../trust/verify-signature.ts";
+import { decodeLogProof, LOG_PROOF, MAX_LOG_PROOF_BYTES } from "../../../format/log/log-proof.ts";
+import { checkInclusion, proveLogged } from "../../../trust/transparency.ts";
+import type { TrustPolicy } from "../../../trust/trust-policy.ts";
+import { checkSignedContent, verifySignature } from "../../../trust/verify-signature.ts";
 import type { SignedBundle } from "../../prove-bundle.ts";
 import { PublishError } from "../../publish-error.ts";
 import { errorWords, type RemoteAsset, type RemoteRelease, readRelease } from "./answers.ts";
@@ -19,7 +22,7 @@ import { compare, type Filled, type FillTools, fill, listAssets } from "./fill.t
 import { GitHubError } from "./github-error.ts";
 import { type Latest, whoIsLatest } from "./latest.ts";
 import { preFlight } from "./pre-flight.ts";
-import { type WantedAsset, wantedAssets } from "./wanted-assets.ts";
+import { SIGNATURE, type WantedAsset, wantedAssets } from "./wanted-assets.ts";
 
 export type GitHubRequest = {
   /** Proven: nothing is asked of it again. */
@@ -27,6 +30,8 @@ export type GitHubRequest = {
   /** False leaves a complete draft. */
   readonly isPublished: boolean;
   readonly isPrerelease: boolean;
+  /** undefined when nobody said what devices pin. */
+  readonly policy: TrustPolicy | undefined;
   readonly now: Date;
 };
 
@@ -148,19 +153,20 @@ async function finish(
   const { right, missing } = await compare(wanted, listed, new Map(), tools);
   const lacks = new Set(missing.map(({ name }) => name));
   if (lacks.has("manifest.json")) throw conflict(release, listed);
-  const earlier = listed.find(({ name, state }) => name === SIGNATURE && state === "uploaded");
-  if (lacks.has(SIGNATURE) && earlier && (await isGood(earlier, request, tools))) {
+  const kept: RemoteAsset[] = [];
+  for (const earlier of listed.filter(({ name, state }) => lacks.has(name) && state === "uploaded")) {
+    if (!(await vouches(earlier, release.isImmutable, request, tools))) continue;
     api.notice(
-      `${release.tag} was published with an earlier signature over the same manifest, which is good`,
+      `${release.tag} was published with an earlier ${earlier.name} for the same manifest, which is good`,
     );
-    lacks.delete(SIGNATURE);
+    lacks.delete(earlier.name);
+    kept.push(earlier);
   }
-  const signature = earlier && !right.includes(earlier) ? [earlier] : [];
   if (lacks.size === 0)
     return told(
       "published",
       release,
-      { assets: [...right, ...signature], uploaded: [], removed: [] },
+      { assets: [...right, ...kept], uploaded: [], removed: [] },
       done,
       latest,
       api,
@@ -172,30 +178,44 @@ async function finish(
       { hint: "GitHub lets nobody mend it: build under a new version", facts: { lacks: [...lacks] } },
     );
   }
-  const stillWanted = wanted.filter(({ name }) => name !== SIGNATURE || lacks.has(SIGNATURE));
+  const stillWanted = wanted.filter(({ name }) => !kept.some((earlier) => earlier.name === name));
   const filled = await fill(release, stillWanted, tools);
   if (typeof filled === "string") throw vanished(release);
   return told("published", release, filled, { ...done, ...both(done, filled), changed: true }, latest, api);
 }
 
-const SIGNATURE = "manifest.json.p7s";
-const MAX_SIGNATURE_BYTES = 64 * 1024;
+const MAX_VOUCHER_BYTES = Math.max(64 * 1024, MAX_LOG_PROOF_BYTES);
 
-/** Every signing gives other bytes; what counts is whether these vouch for the manifest now. */
-async function isGood(
-  { id, sizeBytes }: RemoteAsset,
-  { bundle, now }: GitHubRequest,
+/**
+ * Every signing gives other bytes, and a log that has grown another proof; what counts is whether these are good for
+ * this manifest now.
+ */
+async function vouches(
+  { id, name, sizeBytes }: RemoteAsset,
+  isFinal: boolean,
+  { bundle, policy, now }: GitHubRequest,
   { readBytes }: GitHubTools,
 ): Promise<boolean> {
-  if (sizeBytes > MAX_SIGNATURE_BYTES) return false;
-  const signature = await readBytes(id, MAX_SIGNATURE_BYTES);
+  if ((name !== SIGNATURE && name !== LOG_PROOF) || sizeBytes > MAX_VOUCHER_BYTES) return false;
+  const bytes = await readBytes(id, MAX_VOUCHER_BYTES);
+  const { manifest, manifestBytes: content } = bundle;
   try {
-    checkSignedContent({ content: bundle.manifestBytes, signature, now });
+    if (name === LOG_PROOF && policy?.logKeys)
+      proveLogged({ proofBytes: bytes, keys: policy.logKeys, manifest, manifestBytes: content });
+    else if (name === LOG_PROOF) checkInclusion(decodeLogProof(bytes), manifest, content);
+    // Of a log that has grown the newer proof is better: a device may have seen it larger.
+    if (name === LOG_PROOF) return isFinal || sizeOfLog(bytes) >= sizeOfLog(bundle.logProof!);
+    if (policy) verifySignature({ ...policy, content, signature: bytes, now });
+    else checkSignedContent({ content, signature: bytes, now });
     return true;
   } catch (error) {
     if (error instanceof ThemisError) return false;
     throw error;
   }
+}
+
+function sizeOfLog(proof: Uint8Array): number {
+  return decodeLogProof(proof).checkpoint.size;
 }
 
 function conflict({ url, tag }: RemoteRelease, listed: readonly RemoteAsset[]): PublishError {

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { sha256 } from "../../../base/digest.ts";
 import { openRegularFile } from "../../../base/input-file.ts";
+import { LOG_PROOF } from "../../../format/log/log-proof.ts";
 import type { SignedBundle } from "../../prove-bundle.ts";
 import { PublishError } from "../../publish-error.ts";
 
@@ -13,11 +14,14 @@ export type WantedAsset = {
   readonly content: () => AsyncIterable<Uint8Array>;
 };
 
+export const SIGNATURE = "manifest.json.p7s";
+
 /** In the order of uploading: the manifest's signature last. */
 export function wantedAssets({
   folder,
   manifest,
   manifestBytes,
+  logProof,
   signature,
 }: SignedBundle): readonly WantedAsset[] {
   const files = [...manifest.packs, ...manifest.delta_manifests].map((each) => ({
@@ -28,7 +32,8 @@ export function wantedAssets({
     ...files,
     // From memory: exactly the bytes whose signature was checked.
     ofBytes("manifest.json", manifestBytes),
-    ofBytes("manifest.json.p7s", signature),
+    ...(logProof ? [ofBytes(LOG_PROOF, logProof)] : []),
+    ofBytes(SIGNATURE, signature),
   ];
 }
 

@@ -109,7 +109,7 @@ export async function publishHere(
     ...(limits && { limits }),
   });
   return publishToGitHub(
-    { bundle, isPublished: true, isPrerelease: false, now: new Date(), ...request },
+    { bundle, isPublished: true, isPrerelease: false, policy: undefined, now: new Date(), ...request },
     { ...opened, patienceMs: 2000, ...tools },
   );
 }

@@ -3,8 +3,12 @@ import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { sha256 } from "../../../../src/base/digest.ts";
+import { LOG_PROOF } from "../../../../src/format/log/log-proof.ts";
 import { decodeManifest } from "../../../../src/format/manifest/manifest.ts";
-import { assetNames } from "../../../../src/publish/bundle.ts";
+import { assetNames, openBundle } from "../../../../src/publish/bundle.ts";
+import { appendRelease, createLog } from "../../../../src/publish/log/append.ts";
+import { generateLogKey, openLogKey } from "../../../../src/publish/log/log-key.ts";
+import { proveRelease } from "../../../../src/publish/log/prove.ts";
 import { uploadUrl } from "../../../../src/publish/upload/github/open-github.ts";
 import type { FakeRelease } from "../../../kit/github/state.ts";
 import { makeSmallWorld, type SmallWorld } from "../../../kit/small-world.ts";
@@ -214,8 +218,52 @@ describe("what is published already", () => {
     await sign(again);
     const { stdout, stderr } = await page.publish(again);
     expect(JSON.parse(stdout)).toMatchObject({ changed: false });
-    expect(stderr).toMatch(/earlier signature/);
+    expect(stderr).toMatch(/an earlier manifest\.json\.p7s/);
     expectBundle(only(), world.newBundle);
+  });
+
+  it("gets the signature of whom devices trust in place of a stranger's", async () => {
+    await page.publish(world.newBundle);
+    const strange = world.at("signed-by-a-stranger");
+    cpSync(world.newBundle, strange, { recursive: true });
+    await ok("themis-bundle", "keygen", "--out", world.at("pki-strange"));
+    const key = ["--key", world.at("pki-strange/signer-key.pem")];
+    await ok("themis-bundle", "sign", strange, ...key, "--certificates", world.at("pki-strange/signer.pem"));
+    page.repository.replaceAsset(
+      only(),
+      "manifest.json.p7s",
+      readFileSync(join(strange, "manifest.json.p7s")),
+    );
+    const said = JSON.parse((await page.publish(world.newBundle, "--trust-anchor", world.anchor)).stdout);
+    expect(said).toMatchObject({ changed: true, uploaded: ["manifest.json.p7s"] });
+    expectBundle(only(), world.newBundle);
+  });
+
+  it("bears the proof of a transparency log, is left alone with that of a larger one, and gets it in place of a smaller", async () => {
+    const [log, bundle, grown] = [world.at("log"), world.at("logged"), world.at("logged-again")];
+    const { secret } = await generateLogKey("example.com/app", world.at("log-keys"));
+    const signer = await openLogKey(secret);
+    await createLog(log, signer);
+    const prove = async (folder: string) => proveRelease(log, await openBundle(folder), signer.key);
+    cpSync(world.newBundle, bundle, { recursive: true });
+    await appendRelease(log, await openBundle(bundle), signer);
+    await prove(bundle);
+    cpSync(bundle, grown, { recursive: true });
+    const other = ["--product", "other", "--version", "1.0.0", "--out", world.at("other-product")];
+    await ok("themis-bundle", "build", world.new, ...other);
+    await appendRelease(log, await openBundle(world.at("other-product")), signer);
+    await prove(grown);
+    const proofThere = () => only().assets.find(({ name }) => name === LOG_PROOF)!.bytes;
+    const proofIn = (folder: string) => readFileSync(join(folder, LOG_PROOF));
+    await page.publish(bundle);
+    expect(proofThere()).toEqual(proofIn(bundle));
+    expect(JSON.parse((await page.publish(grown)).stdout)).toMatchObject({
+      changed: true,
+      uploaded: [LOG_PROOF],
+    });
+    expect(proofThere()).toEqual(proofIn(grown));
+    expect(JSON.parse((await page.publish(bundle)).stdout)).toMatchObject({ changed: false });
+    expect(proofThere()).toEqual(proofIn(grown));
   });
 
   it("gets a signature that was damaged there anew", async () => {

@@ -1,0 +1,43 @@
+/** The newest trust root in a device's records: it only ever goes up, whatever two commands do at once. */
+import type { InstalledRelease } from "../format/record/restore-point.ts";
+import { decodeTrustRoot } from "../format/trust-root/trust-root.ts";
+import { ReleaseError } from "../trust/release-error.ts";
+import { pinnedTrustRoot, type TrustRoot } from "../trust/trust-root.ts";
+import type { Verified } from "../trust/verified.ts";
+import { type DevicePlace, withRecords } from "./place.ts";
+import type { DeviceState } from "./state.ts";
+
+/** undefined as long as none was believed. @throws TrustError TRUST_ROOT_MALFORMED */
+export function rememberedTrustRoot(state: DeviceState | undefined): Verified<TrustRoot> | undefined {
+  const content = state?.trustRoot();
+  return content && pinnedTrustRoot(content);
+}
+
+/** Under the device's lock, which is let go of again: a cut switch is another command's matter. @throws like withRecords */
+export function rememberTrustRoot(
+  place: DevicePlace,
+  rebuildRecords: boolean | undefined,
+): (root: Verified<TrustRoot>, content: Uint8Array) => Promise<void> {
+  return ({ document: { version } }, content) =>
+    withRecords(place, rebuildRecords, async (state) => {
+      const known = state.trustRoot();
+      if (known === undefined || decodeTrustRoot(known).version < version) state.rememberTrustRoot(content);
+    });
+}
+
+/** Of a way back: an operator goes no lower than anybody else. @throws ReleaseError BELOW_MIN_SEQUENCE */
+export function checkWayBack(
+  state: DeviceState,
+  { version, sequence }: Pick<InstalledRelease, "version" | "sequence">,
+): void {
+  const minSequence = rememberedTrustRoot(state)?.document.min_sequence ?? 0;
+  if (version === "" || sequence >= minSequence) return;
+  throw new ReleaseError(
+    "BELOW_MIN_SEQUENCE",
+    `${version} has sequence ${sequence}, and nothing below ${minSequence} is installed any more`,
+    {
+      facts: { sequence, minSequence },
+      hint: "the publisher has ruled it out for good; go to a newer release",
+    },
+  );
+}
