@@ -5,6 +5,7 @@ npm run bench -- transfer                 verified transfer beside curl and sha2
 npm run bench -- manifest                 the documents of a release for a device that keeps the one before (1 min)
 npm run bench -- service                  a service with 1,000 open connections: stop, update, start (1 min)
 npm run bench -- switch                   an update of 10,000 files beside rsync (2 min)
+npm run bench -- client                   size and start of a client with its anchor in it, beside node -e 0 (1 min)
 npm run bench -- restore                  what ten ways back take on the disk, over real releases of esbuild (2 min)
 npm run bench -- delta [PAIR] [--resume]  patches beside bsdiff, xdelta3 and zstd on nine pairs of real releases,
                                           and the bars; PAIR is a part of a pair's name (all: 20 to 40 min)
@@ -33,6 +34,9 @@ switch (what) {
     break;
   case "switch":
     await import("./switch.ts");
+    break;
+  case "client":
+    await import("./client.ts");
     break;
   case "restore":
     await import("./restore.ts");

@@ -26,6 +26,7 @@ export const OURS = {
   bsdf2: "ours BSDF2",
   vcdiff: "ours VCDIFF",
   zstd: "ours ZSTD_DICT",
+  themis: "ours THEMIS",
   auto: "ours auto",
 } as const;
 
@@ -41,6 +42,7 @@ export const PEERS: readonly Peer[] = [
   our(OURS.bsdf2, "--algorithm", "bsdiff", "--format", "bsdf2"),
   our(OURS.vcdiff, "--algorithm", "vcdiff"),
   our(OURS.zstd, "--algorithm", "zstd-dict"),
+  our(OURS.themis, "--algorithm", "themis"),
   our(OURS.auto, "--algorithm", "auto"),
   {
     name: THEIRS.bsdiff,

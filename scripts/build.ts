@@ -29,7 +29,7 @@ const COMMON = [
 /** What is loaded later. Each reaches some of those, and would pull them apart. */
 const LATER = new RegExp(
   `[\\\\/](?:${[
-    "format/delta/archive/apply",
+    "format/delta/(?:archive|themis)/apply",
     "format/config/check-config",
     "publish/sign/token",
     "publish/diff/generate",

@@ -15,7 +15,7 @@ import { readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { constants, zstdCompressSync } from "node:zlib";
 import { build, type Plugin, transform } from "esbuild";
-import { SLOTS } from "../src/publish/client/template.ts";
+import { SLOTS, STARTS } from "../src/publish/client/template.ts";
 
 const COMMON = { platform: "node", target: "node24", charset: "ascii", legalComments: "none" } as const;
 /** Failures say their class; a name of one letter says nothing. */
@@ -48,7 +48,7 @@ export async function clientTemplate(root: string, version: string, plugins: Plu
     `const sizes = ${JSON.stringify(parts.map(({ name, text }) => [name, text.length]))};`,
     `const packed = "${packed.toString("base64")}";`,
     LOADER,
-    "})({main: import.meta.main, file: import.meta.filename});\n",
+    `})${STARTS.module}\n`,
   ].join("\n");
 }
 

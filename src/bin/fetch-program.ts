@@ -1,4 +1,5 @@
 /** themis-fetch: finds a release, proves it, fetches the fewest bytes, switches, and can always go back. */
+import { ownFile } from "./client/own-file.ts";
 import { addCommands } from "./commands.ts";
 import { command, interruption, runProgram, withGlobalOptions } from "./program.ts";
 import { Reporter } from "./reporter.ts";
@@ -29,6 +30,7 @@ export async function runThemisFetch(argv: readonly string[]): Promise<void> {
     config: async () => (await import("./fetch/config.ts")).configCommand,
     "migrate-config": async () => (await import("./fetch/migrate-config.ts")).migrateConfigCommand,
     doctor: async () => (await import("./fetch/doctor.ts")).doctorCommand,
+    about: async () => (await import("./fetch/about.ts")).aboutCommand,
     status: async () => (await import("./fetch/records.ts")).statusCommand,
     "restore-points": async () => (await import("./fetch/records.ts")).restorePointsCommand,
     history: async () => (await import("./fetch/records.ts")).historyCommand,
@@ -37,6 +39,10 @@ export async function runThemisFetch(argv: readonly string[]): Promise<void> {
     store: async () => (await import("./fetch/store.ts")).storeCommand,
     rollback: async () => (await import("./fetch/rollback.ts")).rollbackCommand,
   };
-  await addCommands(program, commands, tools, argv);
+  // Whoever has the registry's client updates it from there.
+  const own = ownFile() && {
+    "self-update": async () => (await import("./fetch/self-update.ts")).selfUpdateCommand,
+  };
+  await addCommands(program, { ...commands, ...own }, tools, argv);
   await runProgram(program, say, argv);
 }

@@ -198,7 +198,7 @@ const ACTIONS = new Set([
     "prove",
     "apply",
   ],
-  ...["update", "watch", "download", "bundle", "rollback"],
+  ...["update", "watch", "download", "bundle", "rollback", "self-update"],
 ]);
 
 function usageStatus(error: CommanderError, say: Reporter, shown: string): number {

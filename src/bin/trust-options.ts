@@ -8,7 +8,7 @@ import { readCrls } from "../trust/crl-file.ts";
 import { MAX_THRESHOLD } from "../trust/threshold.ts";
 import type { TrustPolicy, TrustRootPin } from "../trust/trust-policy.ts";
 import { checkNotExpired, pinnedTrustRoot, policyFor, readTrustRoot } from "../trust/trust-root.ts";
-import { compiledIn, refuseAnotherAnchor } from "./client/compiled-in.ts";
+import { compiledIn, refuseAnotherAnchor, thresholdOf } from "./client/compiled-in.ts";
 import { loadLogKeys } from "./log-keys.ts";
 import { repeated, wholeNumber } from "./program.ts";
 import { readInput } from "./read-input.ts";
@@ -64,8 +64,8 @@ export function withCrlOptions(made: Command): Command {
 
 /**
  * @param anchors the file that is pinned; none when the trust root is, or a client has an anchor of its own
- * @throws ThemisError ANCHOR_COMPILED_IN, USAGE, FILE_UNREADABLE, InputError; TrustError ANCHOR_MALFORMED, CRL_MALFORMED,
- *   TRUST_ROOT_MALFORMED; LogError LOG_KEY_MALFORMED
+ * @throws ThemisError ANCHOR_COMPILED_IN, SETTING_COMPILED_IN, USAGE, FILE_UNREADABLE, InputError; TrustError ANCHOR_MALFORMED,
+ *   CRL_MALFORMED, TRUST_ROOT_MALFORMED; LogError LOG_KEY_MALFORMED
  */
 export async function loadTrustPolicy(
   options: TrustOptions,
@@ -80,7 +80,12 @@ export async function loadTrustPolicy(
     // A document that is pinned is another anchor.
     const pinned = trustRoot?.kind === "document" ? options.trustRoot : anchors;
     refuseAnotherAnchor(pinned ?? authorities[0], own);
-    return { anchors: own.trustAnchors, product: own.product, ...demands };
+    const compiled = {
+      anchors: own.trustAnchors,
+      product: own.product,
+      threshold: thresholdOf(threshold, own),
+    };
+    return { ...demands, ...compiled };
   }
   const timestampAnchors = (await Promise.all(authorities.map(loadTrustAnchors))).flat();
   if (trustRoot?.kind === "document") {

@@ -52,6 +52,8 @@ const kinds = {
   SERVICE_MANAGER_MISSING: ["failed", "local"],
   SERVICE_FAILED: ["failed", "local"],
   WEBHOOK_INVALID: ["usage", "general"],
+  CLIENT_UNFIT: ["refused", "general"],
+  CLIENT_UNWRITABLE: ["failed", "local"],
   RESTORE_POINT_NOT_FOUND: ["usage", "general"],
   RESTORE_POINT_TAMPERED: ["refused", "general"],
   RESTORE_BASE_CHANGED: ["refused", "general"],

@@ -1,6 +1,7 @@
 /** Back to what was installed before: the way is proven whole, then switched to like any release. */
 import { join } from "node:path";
 import type { TrustRootDocument } from "../format/trust-root/trust-root.ts";
+import type { SeenCheckpoint } from "../trust/transparency.ts";
 import { memoryOf } from "../trust/verify-channel.ts";
 import type { ChannelMemory } from "../trust/verify-release.ts";
 import { type Deployment, type HistoryRecord, IDLE, type RestorePointRecord } from "./device-records.ts";
@@ -8,7 +9,7 @@ import { FetchError } from "./fetch-error.ts";
 import { tidy } from "./install/close-entry.ts";
 import { journalGate, NO_GATE } from "./install/gate.ts";
 import { goBack, type Installation, install } from "./install/install.ts";
-import type { JournalEntry } from "./install/journal-entry.ts";
+import { type JournalEntry, rollbackEntry } from "./install/journal-entry.ts";
 import type { Recovery } from "./install/recover.ts";
 import type { StrategyName } from "./install/strategy.ts";
 import { stageWayBack } from "./install/way-back.ts";
@@ -52,24 +53,18 @@ export async function rollBack(
     tools.signal?.throwIfAborted();
     // Each point only knows what its own update touched, so the way to an older one leads through the newer.
     const passed = points.slice(0, at + 1);
-    const { document, steps, tree } = await stageWayBack(place, state, { restorePoint: wanted.id });
-    checkWayBack(state, document.release);
-    const way = { action: "rollback", from, to: document.release.version } as const;
+    const wayBack = await stageWayBack(place, state, { restorePoint: wanted.id });
+    checkWayBack(state, wayBack.document.release);
+    const way = { action: "rollback", from, to: wayBack.document.release.version } as const;
     tools.signal?.throwIfAborted();
     state.begin({ ...way, since: tools.now().toISOString() });
-    const entry = {
-      action: way.action,
-      repairs: false,
+    const entry = rollbackEntry({
+      wayBack,
       restorePoint: wanted.id,
-      fromVersion: way.from,
-      toVersion: way.to,
-      steps,
-      tree,
-      release: document.release,
-      files: document.files,
+      fromVersion: from,
       removeRestorePoints: passed.map(({ id }) => id),
       gate: journalGate(NO_GATE),
-    };
+    });
     await install(installation, entry, undefined);
     for (const { folder } of passed) await tidy(join(place.restore, folder));
     return { from, to: wanted.fromVersion, restorePoint: wanted.id, recovery: recovery.outcome };
@@ -114,6 +109,8 @@ export type Status = {
   readonly unfinished: boolean;
   /** The channel that is followed, and the version of its document that was obeyed last; undefined for none. */
   readonly channel: Omit<ChannelMemory, "sha256"> | undefined;
+  /** Of each transparency log the last checkpoint; its `note` is what themis-bundle log verify --since takes. */
+  readonly logs: readonly SeenCheckpoint[];
   /** What it is doing with a release, or did last. */
   readonly deployment: Deployment;
   /** When an operator must have confirmed what is there, RFC 3339; "" when nobody is waited for. */
@@ -140,6 +137,7 @@ export async function readStatus(root: string): Promise<Status> {
       strategy: undefined,
       unfinished: false,
       channel: undefined,
+      logs: [],
       deployment: IDLE,
       confirmUntil: "",
       transfer: undefined,
@@ -163,6 +161,7 @@ export async function readStatus(root: string): Promise<Status> {
       strategy: state.strategy(),
       unfinished: journal !== undefined,
       channel: followedBy(state),
+      logs: state.trusted().logs ?? [],
       deployment: state.deployment(),
       confirmUntil: untilMs > 0 ? new Date(untilMs).toISOString() : "",
       transfer: transfer && {

@@ -33,12 +33,14 @@ export type Range = {
   /** Modulo 2^32. */
   readonly address: number;
   readonly kind: number;
+  /** A bit for each base that words here may count from. */
+  readonly bases: number;
 };
 
 export type Image = {
   readonly ranges: readonly Range[];
-  /** What is added to an offset from the image's start to make an address of it, modulo 2^32. */
-  readonly base: number;
+  /** Addresses that words may count from: of the image's start, of a table of texts and so on; at most MAX_BASES. */
+  readonly bases: readonly number[];
 };
 
 export type TableShape = {
@@ -58,6 +60,8 @@ type Exports = {
   readonly memory: WebAssembly.Memory;
   readonly OLD_RANGES: WebAssembly.Global;
   readonly NEW_RANGES: WebAssembly.Global;
+  readonly OLD_BASES: WebAssembly.Global;
+  readonly NEW_BASES: WebAssembly.Global;
   readonly TARGET: WebAssembly.Global;
   readonly SPENT: WebAssembly.Global;
   readonly prepare: () => void;
@@ -72,8 +76,6 @@ type Exports = {
     covers: number,
     oldRanges: number,
     newRanges: number,
-    oldBase: number,
-    newBase: number,
   ) => void;
   readonly walk: () => number;
   readonly pieceAt: () => number;
@@ -83,7 +85,8 @@ type Exports = {
 
 const PAGE_BYTES = 65536;
 const ACCOUNTS = 32;
-const RANGE_CELLS = 4;
+const RANGE_CELLS = 8;
+export const MAX_BASES = 6;
 /** Cells of a cover in the kernel: target, source, length and one that is not used. */
 const COVER_CELLS = 4;
 const MASK_BYTES = 256 * 1024;
@@ -144,6 +147,8 @@ export class ThemisKernel {
     this.#grow(memoryOf(this.#exports, shape));
     this.#putRanges(this.#exports.OLD_RANGES.value as number, old.ranges);
     this.#putRanges(this.#exports.NEW_RANGES.value as number, now.ranges);
+    this.#putBases(this.#exports.OLD_BASES.value as number, old.bases);
+    this.#putBases(this.#exports.NEW_BASES.value as number, now.bases);
     if (covers) this.#putCovers(this.#exports.coversPlace(bucketLog, learnedLog), covers);
     this.#exports.open(
       covers !== undefined,
@@ -154,8 +159,6 @@ export class ThemisKernel {
       coverCount,
       old.ranges.length,
       now.ranges.length,
-      old.base,
-      now.base,
     );
   }
 
@@ -193,9 +196,14 @@ export class ThemisKernel {
 
   #putRanges(place: number, ranges: readonly Range[]): void {
     const cells = new Uint32Array(this.#exports.memory.buffer, place, ranges.length * RANGE_CELLS);
-    for (const [index, { offset, length, address, kind }] of ranges.entries()) {
-      cells.set([offset, length, address, kind], index * RANGE_CELLS);
+    for (const [index, { offset, length, address, kind, bases }] of ranges.entries()) {
+      cells.set([offset, length, address, kind, bases], index * RANGE_CELLS);
     }
+  }
+
+  #putBases(place: number, bases: readonly number[]): void {
+    const cells = new Uint32Array(this.#exports.memory.buffer, place, MAX_BASES).fill(0);
+    cells.set(bases);
   }
 
   #putCovers(place: number, covers: Uint32Array): void {

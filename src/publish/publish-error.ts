@@ -25,6 +25,7 @@ const kinds = {
   CHANNEL_REFUSED: ["refused", "general"],
   CLIENT_INVALID: ["usage", "general"],
   CLIENT_TEMPLATE: ["failed", "local"],
+  NODE_UNSUITABLE: ["usage", "general"],
   CLIENT_TOO_LARGE: ["refused", "general"],
 } as const;
 

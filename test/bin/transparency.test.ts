@@ -13,6 +13,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { DeviceState } from "../../src/fetch/state.ts";
+import { openBundle } from "../../src/publish/bundle.ts";
+import { appendRelease, createLog } from "../../src/publish/log/append.ts";
+import { openLogKey } from "../../src/publish/log/log-key.ts";
+import { proveRelease } from "../../src/publish/log/prove.ts";
+import { proveBundle } from "../../src/publish/prove-bundle.ts";
+import { publishToFolder } from "../../src/publish/upload/folder-page.ts";
 import { makeReleaseLine, type ReleaseLine } from "../kit/release-line.ts";
 import { ok, run, snapshot } from "../kit/world.ts";
 
@@ -40,21 +46,23 @@ afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Copies of the bundles, so that each world has proofs of its own. */
+/** Copies of the bundles, so that each world has proofs of its own. In this process: test/publish/log/ has the commands. */
 async function logAndPublish(
   log: string,
   page: string,
   numbers: readonly number[],
   keys = "keys",
 ): Promise<void> {
-  const secret = at(keys, "log-key.txt");
-  await ok("themis-bundle", "log", "create", at(log), "--key", secret);
+  const signer = await openLogKey(at(keys, "log-key.txt"));
+  await createLog(at(log), signer);
   for (const number of numbers) {
     const bundle = at(`${page}-bundle-${number}`);
     cpSync(line.bundles[number]!, bundle, { recursive: true });
-    await ok("themis-bundle", "log", "append", at(log), bundle, "--key", secret);
-    await ok("themis-bundle", "log", "prove", at(log), bundle, "--key", at(keys, "log-key.pub"));
-    await ok("themis-bundle", "publish", bundle, "--to", `file:${at(page)}`, "--trust-anchor", line.anchor);
+    await appendRelease(at(log), await openBundle(bundle), signer);
+    await proveRelease(at(log), await openBundle(bundle), signer.key);
+    const policy = { anchors: line.anchors, logKeys: [signer.key] };
+    const proven = await proveBundle(await openBundle(bundle), { policy, now: new Date() });
+    await publishToFolder(proven.bundle, at(page));
   }
 }
 
@@ -206,6 +214,27 @@ describe("a device with a log key", () => {
     expect(snapshot(older)).toEqual(snapshot(line.trees[1]!));
     expect(remembered(older)).toEqual([{ origin: "example.com/app", size: 3 }]);
   });
+});
+
+it("what a device has seen is told by status, and the log's keeper can be asked about it", async () => {
+  const root = device();
+  await update(root, "page", "--version", "1.1.0");
+  const { logs } = (await ok("themis-fetch", "status", "--root", root)) as {
+    logs: { size: number; note: string }[];
+  };
+  expect(logs.map(({ size }) => size)).toEqual([2]);
+  writeFileSync(at("from-status"), logs[0]!.note);
+  const since = ["--key", key, "--since", at("from-status")];
+  expect(await ok("themis-bundle", "log", "verify", at("log"), ...since)).toMatchObject({ size: 3 });
+  const { status, stdout } = await run(
+    "themis-bundle",
+    "log",
+    "verify",
+    at("forked-log"),
+    ...since,
+    "--json",
+  );
+  expect([status, JSON.parse(stdout)]).toMatchObject([4, { error: { code: "LOG_FORKED" } }]);
 });
 
 describe("offline", () => {

@@ -10,9 +10,13 @@ import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { encodeChannel } from "../../src/format/channel/channel.ts";
 import { decodeCrl } from "../../src/format/cms/crl.ts";
+import { decodeSignedData } from "../../src/format/cms/signed-data.ts";
 import { LOG_PROOF } from "../../src/format/log/log-proof.ts";
 import { attachCrls } from "../../src/publish/sign/attach-crls.ts";
+import { stampSignature } from "../../src/publish/sign/stamp-signature.ts";
 import { channelOf, listed, recallOf } from "../kit/channel-facts.ts";
+import { makeStampedWorld } from "../kit/stamped-world.ts";
+import { startTimeStampAuthority } from "../kit/time-stamp-authority.ts";
 import { signedBy, TrustRoots, trustRoot } from "../kit/trust-roots.ts";
 import { makeWorld, ok, type World } from "../kit/world.ts";
 import { algorithmRows } from "../trust/agreement/algorithms.ts";
@@ -71,6 +75,23 @@ function trustRoots(): Seeds["trustRoots"] {
   }
 }
 
+/** By `openssl ts`, of a signature's value. */
+async function timeStamp(): Promise<Seeds["timeStamp"]> {
+  const { authority, tsa, tsaRoot, timestampAnchors, signature: bare } = makeStampedWorld();
+  const server = await startTimeStampAuthority({ identity: tsa });
+  try {
+    const { signal } = new AbortController();
+    const request = { signature: bare, authorities: [server.url], signal, anchors: timestampAnchors };
+    const { signature } = await stampSignature(request, { now: () => new Date() });
+    const [signer] = decodeSignedData(signature).signers;
+    const [token] = signer!.timeStampTokens;
+    return { root: base64(tsaRoot.der), token: base64(token!), stamped: base64(signer!.signature) };
+  } finally {
+    await server.close();
+    authority.remove();
+  }
+}
+
 const hierarchy = new Hierarchy();
 const { root, ca, signer } = hierarchy;
 const lists = {
@@ -111,6 +132,7 @@ const seeds: Seeds = {
     signature: base64(hierarchy.sign(signer, [ca], { content: channel })),
   },
   trustRoots: trustRoots(),
+  timeStamp: await timeStamp(),
   ...(await documents()),
 };
 hierarchy.remove();

@@ -21,6 +21,8 @@ export type Seeds = {
   readonly channel: { readonly document: string; readonly signature: string };
   /** Version 1, and version 2 with its signature. */
   readonly trustRoots: { readonly first: string; readonly next: string; readonly signature: string };
+  /** An authority's root, and its token for the value of a signature. */
+  readonly timeStamp: { readonly root: string; readonly token: string; readonly stamped: string };
   /** A public key as text, a proof that 1.0.0 is in the log, and one for 1.1.0 when it had grown. */
   readonly log: { readonly key: string; readonly before: string; readonly proof: string };
 };

@@ -4,9 +4,11 @@ import { checkOutput, isSameFile, writeFileAtomically } from "../../base/atomic-
 import { sha256 } from "../../base/digest.ts";
 import { ThemisError } from "../../base/error.ts";
 import { describeClient, doubtsAbout } from "../../publish/client/describe-client.ts";
-import { makeClient } from "../../publish/client/make-client.ts";
+import { asScript, makeClient } from "../../publish/client/make-client.ts";
+import { makeExecutable } from "../../publish/client/make-executable.ts";
 import { PublishError } from "../../publish/publish-error.ts";
-import { command, type Tools } from "../program.ts";
+import { MAX_THRESHOLD } from "../../trust/threshold.ts";
+import { command, type Tools, wholeNumber } from "../program.ts";
 import { loadTrustAnchors } from "../trust-anchors.ts";
 import { size } from "../units.ts";
 import { version } from "../version.ts";
@@ -16,8 +18,11 @@ type Options = {
   readonly product: string;
   readonly source: string;
   readonly channel: string;
+  readonly threshold: number;
   readonly clientSource: string;
   readonly clientProduct?: string;
+  readonly sea?: boolean;
+  readonly node?: string;
   readonly out: string;
 };
 
@@ -33,8 +38,19 @@ export function clientCommand({ say }: Tools): Command {
       "where it looks, unless told otherwise: an http(s) URL, github:OWNER/REPO, a folder",
     )
     .option("--channel <name>", "the only channel that it follows (default: any)", "")
+    .option(
+      "--threshold <n>",
+      "so many distinct signers must have signed",
+      wholeNumber("--threshold", 1, MAX_THRESHOLD),
+      1,
+    )
     .option("--client-source <place>", "where newer clients lie, for its self-update", "")
     .option("--client-product <name>", "the product that those are releases of (default: NAME-client)")
+    .option("--sea", "with its Node in one executable, for Linux on this machine's processor")
+    .option(
+      "--node <file>",
+      "with --sea: the Node that goes into it, of the version that runs (default: the one that runs)",
+    )
     .requiredOption("--out <file>", "the file to make; one that is there is replaced at the end")
     .action(async (options: Options) => {
       const { trustAnchor, out } = options;
@@ -46,8 +62,14 @@ export function clientCommand({ say }: Tools): Command {
           "usage",
           `--out ${out} is the trust anchor; nothing was written`,
         );
-      const described = describeClient({ ...options, anchors });
-      const bytes = makeClient(template(), version(), described);
+      const { sea: isExecutable = false, node = process.execPath } = options;
+      if (options.node !== undefined && !isExecutable)
+        throw new ThemisError("USAGE", "usage", "--node is for --sea, which is not given");
+      if (options.node !== undefined && isSameFile(out, node))
+        throw new ThemisError("OUTPUT_INVALID", "usage", `--out ${out} is the Node; nothing was written`);
+      const described = describeClient({ ...options, isExecutable, anchors });
+      const client = makeClient(template(), version(), described);
+      const bytes = isExecutable ? makeExecutable(asScript(client), node) : client;
       for (const doubt of doubtsAbout(anchors, new Date())) say.warn(doubt);
       await write(out, bytes);
       const { product, source } = described;

@@ -46,3 +46,17 @@ export function refuseAnother(setting: string, given: string | undefined, compil
     { facts: { setting, compiled, given }, hint: `leave out ${setting}` },
   );
 }
+
+/** More signers may be asked for than are compiled in, fewer never. @throws ThemisError SETTING_COMPILED_IN */
+export function thresholdOf(given: number | undefined, { threshold }: CompiledIn): number {
+  if (given === undefined || given >= threshold) return given ?? threshold;
+  throw new ThemisError(
+    "SETTING_COMPILED_IN",
+    "refused",
+    `this client has a threshold of ${threshold} signers compiled in, and ${given} was asked for`,
+    {
+      facts: { setting: "checker.threshold", compiled: threshold, given },
+      hint: "leave out --threshold, THEMIS_CHECKER_THRESHOLD and checker.threshold",
+    },
+  );
+}

@@ -28,6 +28,10 @@ export function statusCommand({ say }: Tools): Command {
     const follows = now.channel
       ? `\nit follows the channel ${now.channel.channel}, at version ${now.channel.version}; themis-fetch why says what that offers`
       : "";
+    const logs = now.logs.map(
+      ({ origin, size: entries, root }) =>
+        `\nit has seen the log ${origin} with ${entries} entries, root ${root}`,
+    );
     const under = now.transfer
       ? `\n${now.transfer.version} is being fetched: ${size(now.transfer.provenBytes)} of ${size(now.transfer.wantedBytes)} are proven; the next update goes on from there`
       : "";
@@ -35,7 +39,7 @@ export function statusCommand({ say }: Tools): Command {
     const believed = trustRoot ? `\ntrust root ${trustRoot.version}, until ${trustRoot.expires}` : "";
     say.result(
       { schema: "themis-fetch/status/1", ...now, confirmIsOver: isOver, restorePoints: restorePoints.length },
-      text + (waits || cut) + ended + under + follows + believed,
+      text + (waits || cut) + ended + under + follows + believed + logs.join(""),
     );
   });
 }

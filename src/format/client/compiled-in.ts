@@ -18,6 +18,8 @@ export type CompiledIn = {
   readonly channel: string;
   /** Certificates in DER, base64. */
   readonly anchors: readonly string[];
+  /** So many distinct signers must have signed. */
+  readonly threshold: number;
   /** Of the releases that hold newer clients, and where these lie; "" when there are none. */
   readonly client_product: string;
   readonly client_source: string;
@@ -27,6 +29,8 @@ export type CompiledIn = {
 
 /** As many as anybody rotates among; the text must stay small beside the program. */
 const MAX_ANCHORS = 16;
+/** A signature holds no more signers (trust/threshold.ts). */
+const MAX_THRESHOLD = 16;
 
 export const compiledInSchema: JSONSchemaType<CompiledIn> = {
   type: "object",
@@ -37,6 +41,7 @@ export const compiledInSchema: JSONSchemaType<CompiledIn> = {
     "source",
     "channel",
     "anchors",
+    "threshold",
     "client_product",
     "client_source",
     "client_path",
@@ -53,6 +58,7 @@ export const compiledInSchema: JSONSchemaType<CompiledIn> = {
       uniqueItems: true,
       items: { type: "string", maxLength: 16_384, pattern: "^[A-Za-z0-9+/]+={0,2}$" },
     },
+    threshold: { type: "integer", minimum: 1, maximum: MAX_THRESHOLD },
     client_product: { type: "string", pattern: PRODUCT },
     client_source: { type: "string", maxLength: 2048 },
     client_path: { type: "string", enum: ["themis-fetch.mjs", "themis-fetch"] },

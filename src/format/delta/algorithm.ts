@@ -12,7 +12,6 @@ import { expandedBytes, fileBytes } from "./archive/recipe.ts";
 import { applyBsdiff } from "./bsdiff/apply.ts";
 import { isBsdiff, readBsdiffHeader } from "./bsdiff/container.ts";
 import { DeltaError } from "./error.ts";
-import { applyThemis } from "./themis/apply.ts";
 import { isThemis } from "./themis/container.ts";
 import { describeThemis } from "./themis/describe.ts";
 import { decodeVcdiff } from "./vcdiff/decode.ts";
@@ -122,7 +121,11 @@ const zstdDict: PatchFormat = {
 const themis: PatchFormat = {
   algorithm: "THEMIS",
   recognises: isThemis,
-  apply: applyThemis,
+  apply: async function* (request) {
+    // Loaded when it is used: most patches are of another format.
+    const { applyThemis } = await import("./themis/apply.ts");
+    yield* applyThemis(request);
+  },
   describe: (patch) => {
     const { targetSize, ...details } = describeThemis(patch);
     return { algorithm: "THEMIS", targetSize, readsTarget: false, details };

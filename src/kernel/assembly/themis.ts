@@ -18,7 +18,7 @@ import { layWords, wordBytes } from "./themis/words";
 import { buildOpcodes } from "./themis/x86";
 
 export { maskArm64, maskX86 } from "./themis/mask";
-export { NEW_RANGES, OLD_RANGES, SPENT, TARGET } from "./themis/places";
+export { NEW_BASES, NEW_RANGES, OLD_BASES, OLD_RANGES, SPENT, TARGET } from "./themis/places";
 export { walk } from "./themis/walk";
 export { pieceAt } from "./themis/state";
 
@@ -30,7 +30,7 @@ export function prepare(): void {
 
 /** Where covers stand when the tables have so many entries, as powers of two. */
 export function coversPlace(bucketLog: u32, learnedLog: u32): usize {
-  return BUCKETS + (<usize>64 << bucketLog) + learnedBytes(learnedLog) + wordBytes(learnedLog) + literalBytes(learnedLog) + 1024;
+  return BUCKETS + (<usize>32 << bucketLog) + learnedBytes(learnedLog) + wordBytes(learnedLog) + literalBytes(learnedLog) + 1024;
 }
 
 export function bytesFor(bucketLog: u32, learnedLog: u32, covers: u32): usize {
@@ -46,20 +46,18 @@ export function open(
   covers: u32,
   oldRanges: u32,
   newRanges: u32,
-  oldBase: u32,
-  newBase: u32,
 ): void {
   openSource(<f64>sourceSize);
   openCoder(encoding);
   openModels(bucketLog);
-  let place = BUCKETS + (<usize>64 << bucketLog);
+  let place = BUCKETS + (<usize>32 << bucketLog);
   openLearned(place, learnedLog);
   place += learnedBytes(learnedLog);
   layWords(place, learnedLog);
   place += wordBytes(learnedLog);
   layLiterals(place, learnedLog);
   openCovers(coversPlace(bucketLog, learnedLog), covers);
-  openRanges(oldRanges, newRanges, oldBase, newBase);
+  openRanges(oldRanges, newRanges);
   openState(targetSize);
   codeCovers(sourceSize, targetSize);
   sortCovers();

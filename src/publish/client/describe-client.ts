@@ -10,16 +10,20 @@ export type ClientWords = {
   readonly source: string;
   /** "" for any. */
   readonly channel: string;
+  readonly threshold: number;
   /** Where newer clients lie; "" for nowhere. */
   readonly clientSource: string;
-  /** Default: PRODUCT-client. */
+  /** With its Node in one executable, for this machine. */
+  readonly isExecutable: boolean;
+  /** Default: PRODUCT-client, for an executable PRODUCT-client-linux-x64. */
   readonly clientProduct?: string | undefined;
 };
 
 /** @throws PublishError CLIENT_INVALID */
 export function describeClient(words: ClientWords): CompiledIn {
   const { anchors, product, source, channel, clientSource } = words;
-  const clientProduct = words.clientProduct ?? `${product}-client`;
+  const machine = words.isExecutable ? `-${process.platform}-${process.arch}` : "";
+  const clientProduct = words.clientProduct ?? `${product}-client${machine}`;
   demandName("--product", product);
   demandName("--client-product", clientProduct);
   if (channel !== "") demandName("--channel", channel);
@@ -34,10 +38,11 @@ export function describeClient(words: ClientWords): CompiledIn {
     product,
     source,
     channel,
+    threshold: words.threshold,
     anchors: anchors.map(({ certificate }) => Buffer.from(certificate.der).toString("base64")),
     client_product: clientProduct,
     client_source: clientSource,
-    client_path: "themis-fetch.mjs",
+    client_path: words.isExecutable ? "themis-fetch" : "themis-fetch.mjs",
   };
 }
 

@@ -14,7 +14,7 @@
 import { sha256 } from "../../base/digest.ts";
 import { type CompiledIn, encodeCompiledIn } from "../../format/client/compiled-in.ts";
 import { PublishError } from "../publish-error.ts";
-import { SLOTS } from "./template.ts";
+import { SLOTS, STARTS } from "./template.ts";
 
 /** A device's whole client; what a page or a mail takes without thinking. */
 export const MAX_CLIENT_BYTES = 1_000_000;
@@ -36,6 +36,13 @@ export function makeClient(template: string, version: string, compiledIn: Compil
     "CLIENT_TOO_LARGE",
     `the client has ${bytes.length} bytes, ${MAX_CLIENT_BYTES} is the bound`,
   );
+}
+
+/** The same as a script for an executable: without the line for a shell, and called as no module is. */
+export function asScript(client: Uint8Array): Uint8Array {
+  const text = Buffer.from(client).toString("latin1");
+  const [program] = apart(text, STARTS.module);
+  return Buffer.from(`${program.slice(program.indexOf("\n") + 1)}${STARTS.executable}\n`, "latin1");
 }
 
 /** Around a mark that must be there once: two would be two programs, and no two readers would agree. */

@@ -5,3 +5,9 @@ export const SLOTS = {
   /** A literal: canonical JSON as a text of JavaScript. */
   compiledIn: '"themis:compiled-in"',
 } as const;
+
+/** How the one function is called, at the end: by a module, or by an executable's script. */
+export const STARTS = {
+  module: "({main: import.meta.main, file: import.meta.filename});",
+  executable: "({main: true, file: process.execPath});",
+} as const;

@@ -214,6 +214,30 @@ describe("another anchor is not believed", () => {
   });
 });
 
+describe("a threshold that is compiled in", () => {
+  it("is not lowered by a flag, the environment or a file, and holds without them", async () => {
+    const folder = mkdir(world.at("two"));
+    const two = await makeClientFile(
+      join(folder, "themis-fetch.mjs"),
+      { anchor: world.anchor, source: world.page },
+      ...["--threshold", "2"],
+    );
+    const root = mkdir(world.at("two-device"));
+    const ask = async (args: readonly string[] = [], env: Record<string, string> = {}) => {
+      const { status, said } = await clientSays(two, ["update", "--root", root, ...args], { env });
+      return { status, code: said.code };
+    };
+    const lowered = { status: 4, code: "SETTING_COMPILED_IN" };
+    expect(await ask()).toEqual({ status: 4, code: "THRESHOLD_NOT_MET" });
+    expect(await ask(["--threshold", "1"])).toEqual(lowered);
+    expect(await ask([], { THEMIS_CHECKER_THRESHOLD: "1" })).toEqual(lowered);
+    expect(await ask(["--threshold", "3"])).toEqual({ status: 4, code: "THRESHOLD_NOT_MET" });
+    writeFileSync(join(folder, "themis.yml"), "checker: { threshold: 1 }\n");
+    expect(await ask()).toEqual(lowered);
+    expect(readdirSync(root)).toEqual([]);
+  });
+});
+
 describe("code that is not its own", () => {
   /** Loaded before the client, it would answer each look at its own traces as one without them. */
   const EVIL = `

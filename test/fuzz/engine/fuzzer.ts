@@ -13,6 +13,8 @@ const BATCH = 64;
 /** Longer ones are cut: what matters lies in structure, and time goes by bytes. */
 const MAX_INPUT_BYTES = 96 << 10;
 const MAX_ANCESTORS = 4096;
+/** All together: what is read should need the memory, not what was kept. */
+const MAX_ANCESTOR_BYTES = 16 << 20;
 export type Ancestor = { readonly seed: FuzzSeed; readonly bytes: Uint8Array };
 
 export type Finding = {
@@ -54,8 +56,10 @@ export async function fuzz(request: FuzzRequest): Promise<Tally> {
   let inputs = 0;
   let accepted = 0;
 
+  let keptBytes = 0;
   const keep = (input: Ancestor): void => {
-    if (ancestors.length < MAX_ANCESTORS) ancestors.push(input);
+    keptBytes += input.bytes.length;
+    if (ancestors.length < MAX_ANCESTORS && keptBytes < MAX_ANCESTOR_BYTES) ancestors.push(input);
   };
   const attemptIt = async (input: Ancestor): Promise<"new" | "known" | "finding"> => {
     onInput(input);

@@ -23,6 +23,7 @@ export const targets: readonly TargetEntry[] = [
   file("issued", 60),
   file("chain", 4),
   file("crl", 100),
+  file("time-stamp", 100),
   file("manifest", 60),
   file("documents", 100),
   file("channel", 60),

@@ -79,7 +79,7 @@ describe("the slot", () => {
   const template = `#!/usr/bin/env node\n${SLOTS.words}\nglobalThis.found = ${SLOTS.compiledIn};\n`;
   const known: CompiledIn = {
     schema_version: 1,
-    ...{ product: "app", channel: "", anchors: ["AAAA"] },
+    ...{ product: "app", channel: "", threshold: 1, anchors: ["AAAA"] },
     ...{ source: SOURCE, client_product: "app-client", client_source: "", client_path: "themis-fetch.mjs" },
   };
 
@@ -180,7 +180,9 @@ describe("what it is made from", () => {
 
   it("more anchors than fit are refused", () => {
     const [anchor] = readTrustAnchors(readFileSync(at("pki/root.pem")));
-    const many = { ...{ product: "app", source: SOURCE, channel: "", clientSource: "" } };
+    const many = {
+      ...{ product: "app", source: SOURCE, channel: "", threshold: 1, isExecutable: false, clientSource: "" },
+    };
     expect(() => describeClient({ ...many, anchors: Array(17).fill(anchor) })).toThrow(
       expect.objectContaining({ code: "CLIENT_INVALID" }),
     );

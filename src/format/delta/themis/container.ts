@@ -7,7 +7,7 @@
  * Integers are LEB128 (seven bits a byte, least significant group first, no group that is not needed).
  */
 import { type ByteSource, readAll } from "../../../base/byte-source.ts";
-import type { Image, Range } from "../../../kernel/themis-kernel.ts";
+import { type Image, MAX_BASES, type Range } from "../../../kernel/themis-kernel.ts";
 import { DeltaError } from "../error.ts";
 import { KINDS, MAX_RANGES } from "./ranges.ts";
 
@@ -20,10 +20,10 @@ export const MAX_FILE_BYTES = 2 ** 31 - 1;
 export const MAX_COVERS = 2 ** 24;
 export type Logs = { readonly least: number; readonly most: number };
 /** Sizes of tables, as powers of two. */
-export const BUCKET_LOGS: Logs = { least: 10, most: 18 };
-export const LEARNED_LOGS: Logs = { least: 8, most: 18 };
+export const BUCKET_LOGS: Logs = { least: 10, most: 19 };
+export const LEARNED_LOGS: Logs = { least: 8, most: 19 };
 /** More than any header. */
-const MOST_HEADER_BYTES = 64 + 2 * MAX_RANGES * 16;
+const MOST_HEADER_BYTES = 128 + 2 * MAX_RANGES * 20;
 
 export type ThemisHeader = {
   readonly sourceSize: number;
@@ -58,13 +58,14 @@ export function writeThemisHeader(header: ThemisHeader, codedBytes: number): Uin
   ]);
 }
 
-function imageBytes({ ranges, base }: Image): number[] {
+function imageBytes({ ranges, bases }: Image): number[] {
   let end = 0;
   let shift = 0;
-  const bytes = [...leb128(base), ranges.length];
-  for (const { offset, length, address, kind } of ranges) {
+  const bytes = [bases.length, ...bases.flatMap(leb128), ranges.length];
+  for (const { offset, length, address, kind, bases: mask } of ranges) {
     const moved = (((address - offset) | 0) - shift) | 0;
     bytes.push(kind, ...leb128(offset - end), ...leb128(length), ...leb128(zigzag(moved)));
+    if (kind === KINDS.words) bytes.push(mask);
     shift = (address - offset) | 0;
     if (kind !== KINDS.empty) end = offset + length;
   }
@@ -94,20 +95,26 @@ export function readThemisHeader(patch: ByteSource): PlacedHeader {
 
 /** Ranges in order, none over another, none beyond the file. */
 function readImage(reader: HeaderReader, size: number): Image {
-  const base = reader.integer(2 ** 32 - 1);
+  const baseCount = reader.byte();
+  if (baseCount > MAX_BASES) throw corrupt("has more bases than there may be");
+  const bases = Array.from({ length: baseCount }, () => reader.integer(2 ** 32 - 1));
   const ranges: Range[] = [];
   let end = 0;
   let shift = 0;
-  for (let count = reader.byte(); count > 0; count--) {
+  const count = reader.byte();
+  if (count > MAX_RANGES) throw corrupt("has more ranges than there may be");
+  while (ranges.length < count) {
     const kind = reader.byte();
     if (kind > KINDS.empty) throw corrupt("has a range of a kind that we do not know");
     const offset = end + reader.integer(size - end);
     const length = reader.integer(kind === KINDS.empty ? 2 ** 32 - 1 : size - offset);
     shift = (shift + unzigzag(reader.integer(2 ** 32 - 1))) | 0;
-    ranges.push({ offset, length, address: (offset + shift) >>> 0, kind });
+    const mask = kind === KINDS.words ? reader.byte() : 0;
+    if (mask >= 2 ** MAX_BASES) throw corrupt("has a range of a base that it does not have");
+    ranges.push({ offset, length, address: (offset + shift) >>> 0, kind, bases: mask });
     if (kind !== KINDS.empty) end = offset + length;
   }
-  return { ranges, base };
+  return { ranges, bases };
 }
 
 /** The largest table for a file of so many bytes. */

@@ -4,7 +4,7 @@
  * Covers are looked for in files whose code has zeros for addresses, so that a function that calls others is one
  * cover and not one for each call; then the walk says what is left to be told.
  */
-import { type ByteSource, memorySource, readAll } from "../../../base/byte-source.ts";
+import type { ByteSource } from "../../../base/byte-source.ts";
 import { type Image, ThemisKernel } from "../../../kernel/themis-kernel.ts";
 import { HeldBytes } from "../bsdiff/held-bytes.ts";
 import { findCovers, planCovers } from "../covers.ts";
@@ -23,7 +23,7 @@ import {
   writeThemisHeader,
 } from "./container.ts";
 import { readExecutable } from "./executable.ts";
-import { KINDS } from "./ranges.ts";
+import { masked } from "./mask.ts";
 
 /** Of the target, and of the source. */
 const BYTES_EACH_BUCKET = 32;
@@ -99,18 +99,6 @@ function coversOf(
   );
   const [from, to] = [masked(source, old), masked(target, now)];
   return triplesOf(findCovers(from, to, "add", plan), source.size);
-}
-
-function masked(file: ByteSource, { ranges }: Image): ByteSource {
-  if (ranges.length === 0) return file;
-  const bytes = readAll(file);
-  const kernel = ThemisKernel.take({ readSource: file.read, refuse: refuseThemis });
-  for (const { offset, length, kind } of ranges) {
-    if (kind === KINDS.x86) kernel.mask(bytes.subarray(offset, offset + length), "x86");
-    if (kind === KINDS.arm64) kernel.mask(bytes.subarray(offset, offset + length), "arm64");
-  }
-  kernel.giveBack();
-  return memorySource(bytes);
 }
 
 /** Only those with a source, each as long as it can be. */

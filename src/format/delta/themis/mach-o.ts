@@ -26,7 +26,7 @@ const IMAGE_STEP = 2 ** 30;
 export function readMachO(file: ByteSource): Image | undefined {
   const start = bytesAt(file, 0, 8);
   if (!start) return undefined;
-  if (start.readUInt32LE(0) === MAGIC_64) return imageOf(partsOf(file, 0, 0), file.size, 0);
+  if (start.readUInt32LE(0) === MAGIC_64) return imageOf(partsOf(file, 0, 0), file.size, []);
   if (start.readUInt32BE(0) !== FAT_MAGIC) return undefined;
   // Java's class files begin alike; theirs is a version, and never so few.
   const count = start.readUInt32BE(4);
@@ -38,7 +38,7 @@ export function readMachO(file: ByteSource): Image | undefined {
     if (offset + length > file.size) continue;
     parts.push(...partsOf(partOf(file, offset, length), offset, index * IMAGE_STEP));
   }
-  return imageOf(parts, file.size, 0);
+  return imageOf(parts, file.size, []);
 }
 
 function partsOf(image: ByteSource, start: number, shift: number): Part[] {

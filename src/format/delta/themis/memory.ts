@@ -4,7 +4,7 @@ import { BUCKET_LOGS, LEARNED_LOGS } from "./container.ts";
 
 /** Source pages, mixers and single cells, whatever the patch. */
 const FIXED_BYTES = 4.5 * 2 ** 20;
-const BUCKET_BYTES = 64;
+const BUCKET_BYTES = 32;
 /** An exact and a near address, a near word, a literal and where it was. */
 const LEARNED_BYTES = 16 + 8 + 8 + 5;
 /** With its place in the order, twice while it is sorted. */

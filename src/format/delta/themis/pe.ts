@@ -28,10 +28,10 @@ export function readPe(file: ByteSource): Image | undefined {
     const [length, offset] = [section.readUInt32LE(16), section.readUInt32LE(20)];
     const address = (base + rva) % 2 ** 32;
     const isCode = (section.readUInt32LE(36) & MEM_EXECUTE) !== 0;
-    parts.push({ offset, length, address, kind: isCode ? code : "words" });
+    parts.push({ offset, length, address, kind: isCode ? code : "words", bases: isCode ? 0 : 1 });
     if (inMemory > length) {
       parts.push({ offset, length: inMemory - length, address: (address + length) % 2 ** 32, kind: "empty" });
     }
   }
-  return imageOf(parts, file.size, base);
+  return imageOf(parts, file.size, [base]);
 }

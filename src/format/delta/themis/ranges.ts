@@ -5,7 +5,7 @@ import type { Image, Range } from "../../../kernel/themis-kernel.ts";
 export const KINDS = { plain: 0, x86: 1, arm64: 2, words: 3, empty: 4 } as const;
 export type Kind = keyof typeof KINDS;
 
-export const MAX_RANGES = 255;
+export const MAX_RANGES = 127;
 /** Ranges that lie so close, and are otherwise one, become one. */
 const GAP_BYTES = 4096;
 
@@ -14,16 +14,18 @@ export type Part = {
   readonly length: number;
   readonly address: number;
   readonly kind: Kind;
+  /** Which of the image's bases its words may count from, a bit each. */
+  readonly bases?: number;
 };
 
-export const NO_IMAGE: Image = { ranges: [], base: 0 };
+export const NO_IMAGE: Image = { ranges: [], bases: [] };
 
 /** Ordered, none over another, none beyond the file's end, as few as may be. */
-export function imageOf(parts: readonly Part[], size: number, base: number): Image {
+export function imageOf(parts: readonly Part[], size: number, bases: readonly number[]): Image {
   const ranges: Range[] = [];
   let end = 0;
   const ordered = [...parts].sort((a, b) => a.offset - b.offset || a.length - b.length);
-  for (const { offset, length, address, kind } of ordered) {
+  for (const { offset, length, address, kind, bases: mask = 0 } of ordered) {
     if (kind === "empty") continue;
     const start = Math.max(offset, end);
     const stop = Math.min(offset + length, size);
@@ -33,11 +35,12 @@ export function imageOf(parts: readonly Part[], size: number, base: number): Ima
     if (
       before &&
       before.kind === KINDS[kind] &&
+      before.bases === mask &&
       start - end <= GAP_BYTES &&
       (before.address + start - before.offset) % 2 ** 32 === at
     ) {
       ranges[ranges.length - 1] = { ...before, length: stop - before.offset };
-    } else ranges.push({ offset: start, length: stop - start, address: at, kind: KINDS[kind] });
+    } else ranges.push({ offset: start, length: stop - start, address: at, kind: KINDS[kind], bases: mask });
     end = stop;
   }
   for (const { length, address, kind } of ordered) {
@@ -47,7 +50,8 @@ export function imageOf(parts: readonly Part[], size: number, base: number): Ima
       length: Math.min(length, 2 ** 32 - 1),
       address: address % 2 ** 32,
       kind: KINDS.empty,
+      bases: 0,
     });
   }
-  return { ranges: ranges.slice(0, MAX_RANGES), base: base % 2 ** 32 };
+  return { ranges: ranges.slice(0, MAX_RANGES), bases: bases.map((base) => base % 2 ** 32) };
 }

@@ -19,14 +19,12 @@ let misses: u32 = 0;
 let clean: u32 = 0;
 /** Where the last instruction ended. */
 let expected: u32 = 0;
-let lastShift: u32 = 0;
 
 export function openCode(): void {
   changes = 0;
   misses = 0;
   clean = 0;
   expected = 0xffffffff;
-  lastShift = 0;
 }
 
 // @ts-ignore: decorator

@@ -7,7 +7,7 @@
  */
 import { codeBit, encoding } from "./coder";
 import { squash, stretch } from "./logistic";
-import { ARENA, CONTEXTS, RECIPROCALS } from "./places";
+import { ARENA, CONTEXTS, RECIPROCALS, STRETCH } from "./places";
 
 const FRESH: u32 = 0x80000000;
 /** Half of the votes go each way at first. */
@@ -29,8 +29,7 @@ const NUMBERS: usize = FLAG_WEIGHTS + <usize>(FLAG_KINDS * FLAG_SETS * 16);
 const BYTE_WEIGHTS: usize = NUMBERS + <usize>(NUMBER_KINDS * NUMBER_CELLS * 4);
 export const BUCKETS: usize = (BYTE_WEIGHTS + <usize>(BYTE_KINDS * BYTE_SETS * 32) + 63) & ~63;
 
-const FLAG_LIMIT: u32 = 255;
-const BYTE_LIMIT: u32 = 127;
+const FLAG_LIMIT: u32 = 127;
 const NUMBER_LIMIT: u32 = 127;
 
 let bucketShift: u32 = 18;
@@ -42,7 +41,7 @@ export function openModels(log: u32): void {
   fill32(FLAG_WEIGHTS, FLAG_KINDS * FLAG_SETS * 4, <u32>(ONE / 2));
   fill32(NUMBERS, NUMBER_KINDS * NUMBER_CELLS, FRESH);
   fill32(BYTE_WEIGHTS, BYTE_KINDS * BYTE_SETS * 8, <u32>(ONE / 3));
-  memory.fill(BUCKETS, 0, <usize>64 << log);
+  memory.fill(BUCKETS, 0, <usize>32 << log);
 }
 
 function fill32(at: usize, count: u32, value: u32): void {
@@ -154,14 +153,12 @@ function mix32(value: u32): u32 {
 @inline
 function findBucket(context: u32, state: u32): usize {
   const hash = mix32(load<u32>(CONTEXTS + ((<usize>context) << 2)) + state * 0x27d4eb2f);
-  const bucket = BUCKETS + ((<usize>((hash * 0xc2b2ae35) >> bucketShift)) << 6);
-  const check = hash | 1;
-  if (load<u32>(bucket) != check) {
-    const lanes = i32x4.splat(FRESH);
-    v128.store(bucket, i32x4.replace_lane(lanes, 0, check));
+  const bucket = BUCKETS + ((<usize>((hash * 0xc2b2ae35) >> bucketShift)) << 5);
+  const check = hash & 0xffff;
+  if (load<u16>(bucket) != check) {
+    const lanes = i16x8.splat(<i16>0x8000);
+    v128.store(bucket, i16x8.replace_lane(lanes, 0, <i16>check));
     v128.store(bucket, lanes, 16);
-    v128.store(bucket, lanes, 32);
-    v128.store(bucket, lanes, 48);
   }
   return bucket;
 }
@@ -169,7 +166,17 @@ function findBucket(context: u32, state: u32): usize {
 // @ts-ignore: decorator
 @inline
 function logit(cell: usize): i32 {
-  return stretch(load<u32>(cell) >> 16);
+  return load<i16>(STRETCH + ((<usize>(load<u16>(cell) >> 4)) << 1));
+}
+
+// @ts-ignore: decorator
+@inline
+function learnByte(cell: usize, bit: u32): void {
+  const value = <u32>load<u16>(cell);
+  const count = value & 15;
+  const p = <i32>(value >> 4);
+  const moved = p + (((<i32>(bit * 4095) - p) * load<i32>(RECIPROCALS + ((<usize>count) << 2))) >> 14);
+  store<u16>(cell, (<u32>moved << 4) | min<u32>(count + 1, 15));
 }
 
 /** A byte under the six contexts that were set; @param set which weights, below 16 */
@@ -186,7 +193,7 @@ function codeHalf(kind: u32, set: u32, state: u32, value: u32): u32 {
   const e = findBucket(4, state);
   const f = findBucket(5, state);
   let weights = BYTE_WEIGHTS + (<usize>(kind * BYTE_SETS + (set & 255)) << 5);
-  let node: usize = 4;
+  let node: usize = 2;
   let made: u32 = 0;
   for (let i: u32 = 0; i < 4; i++, weights += 32) {
     const low = i32x4.replace_lane(
@@ -212,23 +219,23 @@ function codeHalf(kind: u32, set: u32, state: u32, value: u32): u32 {
     const p = squash(dot >> 12);
     const is = codeBit(p, (value >> (3 - i)) & 1);
     const error = i32x4.splat((<i32>(is << 16) - <i32>p) >> 2);
-    const half = i32x4.splat(1 << 12);
+    const half = i32x4.splat(1 << 11);
     v128.store(
       weights,
-      bounded(i32x4.add(v128.load(weights), i32x4.shr_s(i32x4.add(i32x4.mul(low, error), half), 13))),
+      bounded(i32x4.add(v128.load(weights), i32x4.shr_s(i32x4.add(i32x4.mul(low, error), half), 12))),
     );
     v128.store(
       weights,
-      bounded(i32x4.add(v128.load(weights, 16), i32x4.shr_s(i32x4.add(i32x4.mul(high, error), half), 13))),
+      bounded(i32x4.add(v128.load(weights, 16), i32x4.shr_s(i32x4.add(i32x4.mul(high, error), half), 12))),
       16,
     );
-    learn(a + node, is, BYTE_LIMIT);
-    learn(b + node, is, BYTE_LIMIT);
-    learn(c + node, is, BYTE_LIMIT);
-    learn(d + node, is, BYTE_LIMIT);
-    learn(e + node, is, BYTE_LIMIT);
-    learn(f + node, is, BYTE_LIMIT);
-    node = (node << 1) | (<usize>is << 2);
+    learnByte(a + node, is);
+    learnByte(b + node, is);
+    learnByte(c + node, is);
+    learnByte(d + node, is);
+    learnByte(e + node, is);
+    learnByte(f + node, is);
+    node = (node << 1) | (<usize>is << 1);
     made = (made << 1) | is;
   }
   return made;

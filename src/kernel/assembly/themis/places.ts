@@ -11,9 +11,8 @@ export const RECIPROCALS: usize = 0x17000;
 export const OPCODES: usize = 0x18000;
 export const OLD_RANGES: usize = 0x18800;
 export const NEW_RANGES: usize = 0x19800;
-/** Inputs of a mixer, and its weights, 32 bytes each. */
-export const INPUTS: usize = 0x1a800;
-export const BUCKETS_HELD: usize = 0x1a840;
+export const OLD_BASES: usize = 0x1a800;
+export const NEW_BASES: usize = 0x1a840;
 export const CONTEXTS: usize = 0x1a880;
 export const REGISTERS: usize = 0x1aa00;
 export const COSTS: usize = 0x1b000;

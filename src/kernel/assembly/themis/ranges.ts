@@ -1,10 +1,10 @@
 /**
  * Which bytes of a file are what, and at which address a program sees them.
  *
- * Four cells a range, ordered by offset, none over another: offset, length, address, kind. Addresses are
- * counted modulo 2^32. What lies in no range is plain bytes, and has its offset as its address.
+ * Eight cells a range, ordered by offset, none over another: offset, length, address, kind, and which bases its
+ * words may count from. Addresses are counted modulo 2^32. What lies in no range is plain bytes, and has its offset as its address.
  */
-import { NEW_RANGES, OLD_RANGES } from "./places";
+import { NEW_BASES, NEW_RANGES, OLD_BASES, OLD_RANGES } from "./places";
 
 export const PLAIN: u32 = 0;
 export const X86: u32 = 1;
@@ -12,19 +12,15 @@ export const ARM64: u32 = 2;
 export const WORDS: u32 = 3;
 /** Has an address and no bytes. */
 export const EMPTY: u32 = 4;
-export const MOST_RANGES: u32 = 255;
+export const MOST_BASES: u32 = 6;
 
 let oldCount: u32 = 0;
 let newCount: u32 = 0;
-/** What is added to a word to make an address of it, when it counts from the start of the image. */
-export let oldBase: u32 = 0;
-export let newBase: u32 = 0;
 
-export function openRanges(olds: u32, news: u32, baseOfOld: u32, baseOfNew: u32): void {
+export function openRanges(olds: u32, news: u32): void {
   oldCount = olds;
   newCount = news;
-  oldBase = baseOfOld;
-  newBase = baseOfNew;
+  foundBases = 0;
   foundStart = 1;
   foundEnd = 0;
   newStart = 1;
@@ -42,6 +38,7 @@ let foundStart: u32 = 1;
 let foundEnd: u32 = 0;
 let foundShift: u32 = 0;
 let foundKind: u32 = 0;
+let foundBases: u32 = 0;
 
 /** Looks up the old range of an offset; then `oldKind`, `oldEnd` and `oldAddress` answer for it. */
 export function findOld(offset: u32): void {
@@ -50,8 +47,9 @@ export function findOld(offset: u32): void {
   foundEnd = 0xffffffff;
   foundShift = 0;
   foundKind = PLAIN;
+  foundBases = 0;
   for (let i: u32 = 0; i < oldCount; i++) {
-    const range = OLD_RANGES + ((<usize>i) << 4);
+    const range = OLD_RANGES + ((<usize>i) << 5);
     const kind = load<u32>(range, 12);
     if (kind == EMPTY) continue;
     const start = startOf(range);
@@ -65,6 +63,7 @@ export function findOld(offset: u32): void {
       foundEnd = end;
       foundShift = load<u32>(range, 8) - start;
       foundKind = kind;
+      foundBases = load<u32>(range, 16);
       return;
     }
     foundStart = max(foundStart, end);
@@ -75,6 +74,26 @@ export function findOld(offset: u32): void {
 @inline
 export function oldKind(): u32 {
   return foundKind;
+}
+
+/** A bit for each base. */
+// @ts-ignore: decorator
+@inline
+export function oldBases(): u32 {
+  return foundBases;
+}
+
+/** What a word that counts from a base has to be added to. */
+// @ts-ignore: decorator
+@inline
+export function oldBase(index: u32): u32 {
+  return load<u32>(OLD_BASES + ((<usize>index) << 2));
+}
+
+// @ts-ignore: decorator
+@inline
+export function newBase(index: u32): u32 {
+  return load<u32>(NEW_BASES + ((<usize>index) << 2));
 }
 
 // @ts-ignore: decorator
@@ -106,7 +125,7 @@ function findNew(offset: u32): void {
   newShift = 0;
   newKindIs = PLAIN;
   for (let i: u32 = 0; i < newCount; i++) {
-    const range = NEW_RANGES + ((<usize>i) << 4);
+    const range = NEW_RANGES + ((<usize>i) << 5);
     const kind = load<u32>(range, 12);
     if (kind == EMPTY) continue;
     const start = startOf(range);
@@ -142,7 +161,7 @@ let byAddress: usize = 0;
 export function oldRangeAt(address: u32): usize {
   if (byAddress != 0 && address - load<u32>(byAddress, 8) < load<u32>(byAddress, 4)) return byAddress;
   for (let i: u32 = 0; i < oldCount; i++) {
-    const range = OLD_RANGES + ((<usize>i) << 4);
+    const range = OLD_RANGES + ((<usize>i) << 5);
     if (address - load<u32>(range, 8) < load<u32>(range, 4)) {
       byAddress = range;
       return range;

@@ -7,15 +7,15 @@ import { EXACTLY, mapAddress, mapped } from "./covers";
 import { confidence, isNearKnown, known, learnAddress, nearKnown } from "./learned";
 import { codeByte, codeFlag, setContext } from "./models";
 import { codeSame, copyRun } from "./plain";
-import { newAddress, oldAddress, oldBase, newBase, oldRangeAt } from "./ranges";
+import { newAddress, ARM64, MOST_BASES, newBase, oldAddress, oldBase, oldBases, oldRangeAt, X86 } from "./ranges";
 import { at, oldAt, out, stepBoth, there } from "./state";
 
 let changes: u32 = 0;
 let clean: u32 = 0;
 const RECENT: u32 = 4;
 const deltas = memory.data(16);
-const guesses = memory.data(32);
-const origins = memory.data(32);
+const guesses = memory.data(64);
+const origins = memory.data(64);
 let guessCount: u32 = 0;
 let lastOrigins: u32 = 0;
 
@@ -53,6 +53,12 @@ function add(value: u32, origin: u32, old: u32): void {
   guessCount++;
 }
 
+// @ts-ignore: decorator
+@inline
+function isCode(kind: u32): bool {
+  return kind == X86 || kind == ARM64;
+}
+
 export function copyWord(left: u32, since: u32): void {
   chargeTo(22);
   const align = oldAddress(there) & 3;
@@ -87,28 +93,28 @@ export function copyWord(left: u32, since: u32): void {
       add(now, 2, old);
     } else if (isNearKnown(old)) add(nearKnown(old), 3, old);
     else if (mapped != 0) add(now, 3, old);
-  } else if (oldBase != 0 && old != 0 && oldRangeAt(old + oldBase) != 0) {
-    how = 4;
-    address = old + oldBase;
-    const sure = confidence(address);
-    if (sure > 0) {
-      how = sure > 1 ? 6 : 5;
-      says = known(address) - newBase != old ? 1 : 0;
-      add(known(address) - newBase, 1, old);
+  }
+  const bases = oldBases();
+  let based: u32 = 0;
+  if (bases != 0) {
+    for (let i: u32 = 0; i < MOST_BASES; i++) {
+      if ((bases & (1 << i)) == 0) continue;
+      const place = old + oldBase(i);
+      if (oldRangeAt(place) == 0) continue;
+      const sure = confidence(place);
+      const now = sure > 1 ? known(place) : mapAddress(place);
+      if (sure > 1 || mapped == EXACTLY) {
+        if (based == 0) based = now - newBase(i) != old ? 2 : 1;
+        add(now - newBase(i), 10 + i, old);
+      }
     }
-    const now = mapAddress(address) - newBase;
-    if (mapped == EXACTLY) {
-      if (how == 4) says = now != old ? 1 : 0;
-      add(now, 2, old);
-    } else add(now, 3, old);
   }
   const here = oldAddress(there);
-  const nowHere = newAddress(at);
-  if (how == 0 && old > 0x80000000 && oldRangeAt(here + old) != 0) {
-    how = 7;
-    const now = mapAddress(here + old) - nowHere;
-    says = now != old ? 1 : 0;
-    add(now, 4, old);
+  const relative = oldRangeAt(here + old);
+  if (relative != 0 && old != 0 && isCode(load<u32>(relative, 12))) {
+    const now = mapAddress(here + old);
+    if (mapped == EXACTLY) add(now - newAddress(at), 4, old);
+    how |= 4;
   }
   const block = old >> 6;
   const near = nearWords + (<usize>((block * 0x9e3779b1) >> nearShift) << 3);
@@ -118,14 +124,12 @@ export function copyWord(left: u32, since: u32): void {
     add(old + load<u32>(near, 4), 5, old);
   }
   for (let i: u32 = 0; i < RECENT - 1; i++) add(old + load<u32>(deltas + (<usize>i << 2)), 6 + i, old);
-  const column =
-    (changes & 1) | ((changes >> 1) & 2) | ((changes >> 1) & 4) | ((changes >> 2) & 8) | ((changes >> 3) & 16);
   const differs = codeFlag(
     11,
     how | (nearSays << 3),
     (changes & 0xff) | (nearSays << 8) | (says << 10),
     how | (says << 3) | (nearSays << 4) | (min<u32>(changes & 7, 7) << 6) | (logOf(clean >> 2) >> 1 << 9),
-    (old * 0x9e3779b1) >> 20,
+    bases == 0 ? (old * 0x9e3779b1) >> 20 : (changes & 0x3ff) | (based << 10),
     old != value ? 1 : 0,
   );
   changes = (changes << 1) | differs;
@@ -133,7 +137,7 @@ export function copyWord(left: u32, since: u32): void {
     store<u32>(out, old);
     clean++;
     if (nearSays == 2) store<u32>(near, 0, 4);
-    if (how != 0 && how != 7 && says == 0 && confidence(address) > 0) learnAddress(address, how >= 4 ? old + newBase : old);
+    if ((how & 3) != 0 && says == 0 && confidence(address) > 0) learnAddress(address, old);
     stepBoth(4);
     return;
   }
@@ -149,12 +153,13 @@ export function copyWord(left: u32, since: u32): void {
       origin | (i == 0 ? 16 : 0),
       origin | ((lastOrigins & 0xff) << 4),
       origin | (how << 4) | (nearSays << 7) | ((changes & 6) << 8),
-      origin | (column << 4) | (min<u32>(i, 3) << 9),
+      origin | ((changes & 0xfe) << 3) | (min<u32>(based, 1) << 11),
       now == value ? 1 : 0,
     );
     if (is) {
       lastOrigins = (lastOrigins << 4) | origin;
-      if (origin <= 3) learnAddress(address, how >= 4 ? now + newBase : now);
+      if (origin <= 3) learnAddress(address, now);
+      else if (origin >= 10) learnAddress(old + oldBase(origin - 10), now + newBase(origin - 10));
     }
   }
   if (!is) {
@@ -162,7 +167,6 @@ export function copyWord(left: u32, since: u32): void {
     chargeTo(24);
     codeNew(from, old);
     now = load<u32>(out);
-    if (how != 0 && how != 7 && mapped == EXACTLY) learnAddress(address, how >= 4 ? now + newBase : now);
   } else store<u32>(out, now);
   const delta = now - old;
   store<u32>(near, block + 1);

@@ -62,10 +62,17 @@ function forgeImage(size: number, roll: Roll): Image {
     const length = 1 + roll(size - offset);
     const address = roll(2) ? offset : roll(2 ** 16) * 2 ** roll(17);
     const kind = roll(5);
-    ranges.push({ offset, length, address: address % 2 ** 32, kind });
+    ranges.push({
+      offset,
+      length,
+      address: address % 2 ** 32,
+      kind,
+      bases: kind === KINDS.words ? roll(64) : 0,
+    });
     if (kind !== KINDS.empty) end = offset + length;
   }
-  return { ranges, base: pick([0, 1, 0x400000, 2 ** 31, 2 ** 32 - 1], roll) };
+  const bases = Array.from({ length: roll(7) }, () => pick([0, 1, 0x400000, 2 ** 31, 2 ** 32 - 1], roll));
+  return { ranges, bases };
 }
 
 /** An ELF header with a section of code and one of words over the same bytes that both files have. */

@@ -48,7 +48,7 @@ describe("a patch of THEMIS", () => {
   });
 
   // magic 0-5, version 6, kind 7, source size 8-9, target size 10-11, table sizes 12 and 13, covers 14, then the
-  // images: base and count each, 15-16 and 17-18; the length of what is coded from 19 on.
+  // images: bases and ranges of each, 15-16 and 17-18; the length of what is coded from 19 on.
   it.each([
     { why: "another version", at: 6, bytes: [2], code: "DELTA_CORRUPT" },
     { why: "another kind", at: 7, bytes: [1], code: "DELTA_CORRUPT" },

@@ -12,20 +12,20 @@ const read = (bytes: Uint8Array) => readExecutable(memorySource(bytes));
 
 describe("what stands where", () => {
   it("is read from the sections of PE, at the image's base", () => {
-    const { ranges, base } = read(pe(0x8664, noise(0x3000, 1)));
-    expect(base).toBe(0x80000000);
+    const { ranges, bases } = read(pe(0x8664, noise(0x3000, 1)));
+    expect(bases).toEqual([0x80000000]);
     expect(ranges).toEqual([
-      { offset: 0x400, length: 0x2000, address: 0x80001000, kind: x86 },
-      { offset: 0x2400, length: 0x1000, address: 0x80004000, kind: words },
-      { offset: 0x3400, length: 0x500, address: 0x80005000, kind: empty },
+      { offset: 0x400, length: 0x2000, address: 0x80001000, kind: x86, bases: 0 },
+      { offset: 0x2400, length: 0x1000, address: 0x80004000, kind: words, bases: 1 },
+      { offset: 0x3400, length: 0x500, address: 0x80005000, kind: empty, bases: 0 },
     ]);
     expect(read(pe(0xaa64, noise(0x3000, 1))).ranges[0]!.kind).toBe(arm64);
   });
 
   it("is read from the sections of Mach-O, without its upper bits", () => {
     expect(read(machO("x86", noise(0x3000, 1))).ranges).toEqual([
-      { offset: 0x1000, length: 0x2000, address: 0x1000, kind: x86 },
-      { offset: 0x3000, length: 0x1000, address: 0x8000, kind: words },
+      { offset: 0x1000, length: 0x2000, address: 0x1000, kind: x86, bases: 0 },
+      { offset: 0x3000, length: 0x1000, address: 0x8000, kind: words, bases: 0 },
     ]);
   });
 
@@ -33,10 +33,10 @@ describe("what stands where", () => {
     expect(
       read(universal([machO("x86", noise(0x3000, 1)), machO("arm64", noise(0x3000, 2))])).ranges,
     ).toEqual([
-      { offset: 0x5000, length: 0x2000, address: 0x1000, kind: x86 },
-      { offset: 0x7000, length: 0x1000, address: 0x8000, kind: words },
-      { offset: 0xa000, length: 0x2000, address: 0x40001000, kind: arm64 },
-      { offset: 0xc000, length: 0x1000, address: 0x40008000, kind: words },
+      { offset: 0x5000, length: 0x2000, address: 0x1000, kind: x86, bases: 0 },
+      { offset: 0x7000, length: 0x1000, address: 0x8000, kind: words, bases: 0 },
+      { offset: 0xa000, length: 0x2000, address: 0x40001000, kind: arm64, bases: 0 },
+      { offset: 0xc000, length: 0x1000, address: 0x40008000, kind: words, bases: 0 },
     ]);
   });
 
@@ -58,7 +58,7 @@ describe("what stands where", () => {
       address: (i * 977_777) % 2 ** 32,
       kind: i % 3 === 0 ? ("x86" as const) : ("words" as const),
     }));
-    const { ranges } = imageOf(parts, 20_000, 0);
+    const { ranges } = imageOf(parts, 20_000, []);
     expect(ranges.length).toBeLessThanOrEqual(MAX_RANGES);
     let end = 0;
     for (const { offset, length } of ranges) {
