@@ -156,4 +156,27 @@ describe("two at once", () => {
       expectWhole(page, expected);
     });
   });
+
+  it.each([
+    { what: "both have seen no draft", operation: "POST /repos/{owner}/{repo}/releases" },
+    { what: "both have a complete draft", operation: "PATCH /repos/{owner}/{repo}/releases/{release_id}" },
+    { what: "both upload", operation: "POST /repos/{owner}/{repo}/releases/{release_id}/assets" },
+  ])("going on together when $what end with one release", async ({ operation }) => {
+    await onPage(async (page) => {
+      let waiting = 0;
+      let go = (): void => {};
+      const together = new Promise<undefined>((resolve) => {
+        go = () => resolve(undefined);
+      });
+      page.github.settings.interfere = (moment) => {
+        if (moment.when !== "before" || moment.operation !== operation) return undefined;
+        if (++waiting === 2) go();
+        return together;
+      };
+      const both = await Promise.all([publishHere(page, bundle), publishHere(page, bundle)]);
+      expect(waiting).toBeGreaterThan(1);
+      expect(both.map(({ state }) => state)).toEqual(["published", "published"]);
+      expectWhole(page, expected);
+    });
+  });
 });
