@@ -24,6 +24,7 @@ import {
 } from "./container.ts";
 import { readExecutable } from "./executable.ts";
 import { masked } from "./mask.ts";
+import { leastThemisMemory } from "./memory.ts";
 
 /** Of the target, and of the source. */
 const BYTES_EACH_BUCKET = 32;
@@ -91,8 +92,8 @@ function coversOf(
   now: Image,
   memoryLimit: number,
 ): Uint32Array {
-  // Both files masked, beside what the search takes.
-  const writerBytes = source.size + target.size;
+  // Both files masked, and the walk, which begins when the search has ended, at its least.
+  const writerBytes = source.size + target.size + leastThemisMemory;
   const plan = planCovers(
     { sourceSize: source.size, targetSize: target.size, purpose: "add", writerBytes },
     memoryLimit,
