@@ -25,10 +25,14 @@ import {
 import { readExecutable } from "./executable.ts";
 import { masked } from "./mask.ts";
 import { leastThemisMemory } from "./memory.ts";
+import { NO_IMAGE } from "./ranges.ts";
 
 /** Of the target, and of the source. */
 const BYTES_EACH_BUCKET = 32;
 const BYTES_EACH_ADDRESS = 64;
+
+/** Executables at all; tables that count from a base; covers that are looked for without addresses. */
+export type Model = "executables" | "bases" | "masks";
 
 export type ThemisJob = {
   readonly source: ByteSource;
@@ -37,17 +41,21 @@ export type ThemisJob = {
   readonly memoryLimit: number;
   /** Beyond this the patch is given up. */
   readonly maxBytes?: number | undefined;
+  /** What is left out, to see what it is worth. */
+  readonly without?: Model | undefined;
   /** Hears what was spent on what, in bits. */
   readonly account?: (spent: readonly number[]) => void;
 };
 
 /** @throws ThemisError DIFF_TOO_LARGE; PatchTooLong */
-export function createThemis({ source, target, memoryLimit, maxBytes, account }: ThemisJob): Uint8Array {
+export function createThemis(job: ThemisJob): Uint8Array {
+  const { source, target, memoryLimit, maxBytes, account, without } = job;
   for (const { size } of [source, target]) {
     if (size > MAX_FILE_BYTES) throw tooLarge(`THEMIS ends at 2 GiB, and a file has ${mebibytes(size)}`);
   }
-  const [old, now] = [readExecutable(source), readExecutable(target)];
-  const covers = coversOf(source, target, old, now, memoryLimit);
+  const [old, now] = [imageFor(source, without), imageFor(target, without)];
+  const [seenOld, seenNow] = without === "masks" ? [NO_IMAGE, NO_IMAGE] : [old, now];
+  const covers = coversOf(source, target, seenOld, seenNow, memoryLimit);
   const held = new HeldBytes();
   const header: ThemisHeader = {
     sourceSize: source.size,
@@ -77,6 +85,13 @@ export function createThemis({ source, target, memoryLimit, maxBytes, account }:
   }
   const coded = held.take();
   return Buffer.concat([writeThemisHeader(header, coded.length), coded]);
+}
+
+function imageFor(file: ByteSource, without: Model | undefined): Image {
+  if (without === "executables") return NO_IMAGE;
+  const image = readExecutable(file);
+  if (without !== "bases") return image;
+  return { ranges: image.ranges.map((range) => ({ ...range, bases: 0 })), bases: [] };
 }
 
 /** The table that has an entry for each so many bytes. */
