@@ -132,11 +132,20 @@ it.each([
 it("only trust puts the mark of belief on", () => {
   const markers = files.filter((file) => readFileSync(file, "utf8").includes("markVerified")).map(name);
   expect(markers.sort()).toEqual([
+    "trust/transparency.ts",
     "trust/trust-root.ts",
     "trust/verified.ts",
     "trust/verify-channel.ts",
+    "trust/verify-delta-manifest.ts",
     "trust/verify-release.ts",
   ]);
+});
+
+it("nobody else claims it, and a switch is warranted where its entry is made or read, and nowhere else", () => {
+  const claims = files.filter((file) => / as (unknown as )?Verified\b/.test(readFileSync(file, "utf8")));
+  expect(claims.map(name)).toEqual(["trust/verified.ts"]);
+  const warrants = files.filter((file) => /\bas WarrantedEntry\b/.test(readFileSync(file, "utf8")));
+  expect(warrants.map(name).sort()).toEqual(["fetch/install/journal-entry.ts", "fetch/state.ts"]);
 });
 
 it("publish and fetch are put together by commands and by what other programs build on, and nowhere else", () => {
@@ -167,8 +176,8 @@ function closure(entry: string): { files: string[]; packages: string[] } {
 }
 
 it("a client in one file knows each thread that anybody starts", () => {
-  const started = files
-    .filter((file) => closure(join(src, "bin/client/main.ts")).files.includes(file))
+  const started = closure(join(src, "bin/client/main.ts"))
+    .files.filter((file) => file.endsWith(".ts"))
     .flatMap((file) => [...readFileSync(file, "utf8").matchAll(/new Threads(?:<[^>]*>)?\(\s*"([^"]+)"/g)])
     .map(([, thread]) => thread!);
   expect(started.length).toBeGreaterThan(3);

@@ -16,13 +16,11 @@ import type { Fetcher } from "./fetcher.ts";
 import { tidy } from "./install/close-entry.ts";
 import { journalGate } from "./install/gate.ts";
 import { type Installation, type Installed, install } from "./install/install.ts";
-import type { JournalEntry } from "./install/journal-entry.ts";
+import { type Arrangement, updateEntry, type WarrantedEntry } from "./install/journal-entry.ts";
 import { REMEDIES } from "./install/state-machine.ts";
-import type { Arrangement } from "./install/strategy.ts";
 import type { Prepared } from "./prepare.ts";
 import { type FellBack, rebuild, type StagedFile } from "./rebuild.ts";
 import type { ContentStore } from "./store/content-store.ts";
-import { recordOf } from "./switch-steps.ts";
 import { endTransfer } from "./transfer-record.ts";
 import type { UpdateRequest, UpdateTools } from "./update-request.ts";
 
@@ -83,7 +81,7 @@ async function keepIn(
   notice: UpdateTools["notice"],
 ): Promise<void> {
   try {
-    for (const { target, staged: name } of files) await store.add(join(staged, name), target.sha256_hash);
+    for (const { target, staged: name } of files) await store.add(join(staged, name), target);
   } catch (error) {
     if (systemCode(error) === undefined) throw error;
     notice?.(`the store ${store.folder} does not get what came: ${systemCode(error)}`);
@@ -119,22 +117,16 @@ function journalEntry(
   found: Prepared,
   arrangement: Arrangement,
   restorePoint: string,
-): JournalEntry {
+): WarrantedEntry {
   const { manifest, manifestSha256 } = found.release;
-  const { product, version, sequence } = manifest;
-  return {
-    action: "update",
+  return updateEntry({
+    ...{ ...arrangement, manifest, manifestSha256, restorePoint },
     repairs: found.repairs,
-    restorePoint,
     fromVersion: found.from,
-    toVersion: version,
-    release: { product, version, sequence, manifest_sha256: manifestSha256 },
-    files: manifest.files.map(recordOf),
-    ...arrangement,
     // A way back to damage is none.
     removeRestorePoints: found.repairs ? [restorePoint] : [],
     gate: journalGate(gate),
-  };
+  });
 }
 
 async function saveWayBack(

@@ -1,11 +1,7 @@
 /** Finds the offered release, proves it, and reads the delta manifests that it vouches for. */
 import { sha256 } from "../base/digest.ts";
 import { type Channel, type ChannelRelease, recallOf } from "../format/channel/channel.ts";
-import {
-  checkAgainstManifest,
-  type DeltaManifest,
-  decodeDeltaManifest,
-} from "../format/manifest/delta-manifest.ts";
+import type { DeltaManifest } from "../format/manifest/delta-manifest.ts";
 import { type DeltaManifestReference, type Manifest, manifestKind } from "../format/manifest/manifest.ts";
 import { recalled } from "../trust/channel-decision.ts";
 import { ReleaseError } from "../trust/release-error.ts";
@@ -13,6 +9,7 @@ import type { Logged } from "../trust/transparency.ts";
 import { TransparencyError } from "../trust/transparency-error.ts";
 import { policyOf, type TrustPolicy } from "../trust/trust-policy.ts";
 import type { Verified } from "../trust/verified.ts";
+import { type VerifiedDeltaManifest, verifyDeltaManifest } from "../trust/verify-delta-manifest.ts";
 import {
   type Recipient,
   type TrustedState,
@@ -25,6 +22,7 @@ import { FetchError } from "./fetch-error.ts";
 import {
   type KeptRelease,
   MANIFEST,
+  type ProvenRelease,
   type Reading,
   type ReleaseDocuments,
   readLogProof,
@@ -71,7 +69,7 @@ export type Discovered = {
   readonly manifest: Verified<Manifest>;
   readonly manifestSha256: string;
   /** The proven documents, byte for byte. */
-  readonly documents: KeptRelease;
+  readonly documents: ProvenRelease;
   readonly report: SignatureReport;
   /** What vouches for it, where a transparency log is demanded. */
   readonly logged: Logged | undefined;
@@ -94,7 +92,7 @@ export async function discover(request: DiscoverRequest): Promise<Discovered> {
     const alike = place.foldersOf(request.version).filter((each) => each === folder);
     return eitherFolder(place, [...new Set([...place.foldersOf(manifest.version), ...alike])]);
   });
-  const { signature, etag, bytesFetched } = documents;
+  const { etag, bytesFetched } = documents;
   return {
     source: sources[0]!,
     sources,
@@ -102,8 +100,8 @@ export async function discover(request: DiscoverRequest): Promise<Discovered> {
     report,
     logged,
     logProof,
-    manifestSha256: sha256(documents.manifest),
-    documents: { manifest: documents.manifest, signature, source: asked.name, folder, etag },
+    manifestSha256: sha256(proven.documents.manifest),
+    documents: { ...proven.documents, source: asked.name, folder, etag },
     bytesFetched: bytesFetched + (logProof?.length ?? 0),
   };
 }
@@ -113,10 +111,10 @@ export async function readDeltaManifests(
   { source, manifest }: Pick<Discovered, "source" | "manifest">,
   installedVersion: string,
   signal?: AbortSignal,
-): Promise<{ deltas: DeltaManifest[]; bytesFetched: number }> {
+): Promise<{ deltas: Verified<DeltaManifest>[]; bytesFetched: number }> {
   const known = manifest.delta_manifests.filter(({ from_version }) => from_version === installedVersion);
   const wanted = installedVersion === "" || known.length === 0 ? manifest.delta_manifests : known;
-  const deltas: DeltaManifest[] = [];
+  const deltas: Verified<DeltaManifest>[] = [];
   let bytesFetched = 0;
   for (const reference of wanted) {
     const found = await readDeltaManifest({ source, manifest }, reference, signal);
@@ -131,21 +129,18 @@ export async function readDeltaManifests(
 /** One of them, proven. @throws FetchError TRANSFER_DIGEST_MISMATCH, SOURCE_*; JsonError, DocumentError, PathError */
 export async function readDeltaManifest(
   { source, manifest }: Pick<Discovered, "source" | "manifest">,
-  { asset, size_bytes, sha256_hash, from_version }: DeltaManifestReference,
+  reference: Verified<DeltaManifestReference>,
   signal?: AbortSignal,
-): Promise<{ readonly document: DeltaManifest; readonly bytes: Uint8Array } | "absent"> {
+): Promise<VerifiedDeltaManifest | "absent"> {
+  const { asset, size_bytes } = reference;
   const found = await source.readAll(asset, size_bytes, { signal });
   if (typeof found === "string") return "absent";
-  const { bytes } = found;
-  if (sha256(bytes) !== sha256_hash) {
-    throw new FetchError(
-      "TRANSFER_DIGEST_MISMATCH",
-      `${asset} from ${source.name} is not what the manifest names`,
-    );
-  }
-  const document = decodeDeltaManifest(bytes);
-  checkAgainstManifest(document, from_version, manifest);
-  return { document, bytes };
+  const verified = verifyDeltaManifest(found.bytes, reference, manifest);
+  if (verified) return verified;
+  throw new FetchError(
+    "TRANSFER_DIGEST_MISMATCH",
+    `${asset} from ${source.name} is not what the manifest names`,
+  );
 }
 
 type Found = {

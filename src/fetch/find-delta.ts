@@ -6,7 +6,7 @@
  */
 import type { Delta } from "../format/manifest/delta-manifest.ts";
 
-export type DeltaSearch = {
+export type DeltaSearch<Known extends Delta = Delta> = {
   /** What is wanted. */
   readonly path: string;
   /** SHA-256 of its bytes, lower-case hex. */
@@ -14,17 +14,23 @@ export type DeltaSearch = {
   /** What is installed: the SHA-256 of each file, by its path relative to the root. */
   readonly installed: ReadonlyMap<string, string>;
   /** Of one delta manifest or of several; those of other paths are passed over. */
-  readonly deltas: readonly Delta[];
+  readonly deltas: readonly Known[];
   /** In bytes, beyond what the client takes to start; undefined is all there is. */
   readonly applyMemory?: number | undefined;
 };
 
-export type FoundDelta =
-  | { readonly kind: "found"; readonly delta: Delta }
+export type FoundDelta<Known extends Delta = Delta> =
+  | { readonly kind: "found"; readonly delta: Known }
   /** `why` is one sentence for a person; "" when nobody made a delta for this target. */
   | { readonly kind: "no-delta" | "other-source" | "too-much-memory"; readonly why: string };
 
-export function findDelta({ path, sha256, installed, deltas, applyMemory }: DeltaSearch): FoundDelta {
+export function findDelta<Known extends Delta>({
+  path,
+  sha256,
+  installed,
+  deltas,
+  applyMemory,
+}: DeltaSearch<Known>): FoundDelta<Known> {
   const made = deltas.filter((delta) => delta.path === path && delta.target_hash === sha256);
   if (made.length === 0) return { kind: "no-delta", why: "" };
   const applicable = made

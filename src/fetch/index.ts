@@ -3,6 +3,14 @@ export { readTrustAnchors, type TrustAnchor } from "../trust/anchor.ts";
 export { readCrls } from "../trust/crl-file.ts";
 export { SignatureValidator } from "../trust/signature-validator.ts";
 export type { TrustPolicy, TrustRootPin } from "../trust/trust-policy.ts";
+export type { Verified } from "../trust/verified.ts";
+export {
+  NOTHING_TRUSTED,
+  type ReleaseRequest,
+  type TrustedState,
+  type VerifiedRelease,
+  verifyRelease,
+} from "../trust/verify-release.ts";
 export type { Applied, PatchPlace } from "./apply-delta.ts";
 export type { UpdateFacts } from "./command-environment.ts";
 export type { Configuration } from "./config/configuration.ts";

@@ -2,6 +2,7 @@
  * Verified downloads for other programs: pieces of packs over several connections and from several places.
  *
  *   const downloader = new ParallelDownloader({ sources: ["https://example.org/app/1.5"], connections: 4 });
+ *   const { manifest } = await verifyRelease({ anchors, manifestBytes, signatureBytes, now, trusted: NOTHING_TRUSTED, version: "" });
  *   await downloader.download({ packs: manifest.packs, blobs, folder: "/var/lib/app/transfer" });
  *
  * Every piece is proven by the digest that the signed manifest names before it is written; run again after
@@ -10,6 +11,7 @@
  */
 import type { Blob } from "../format/manifest/blob.ts";
 import type { Pack } from "../format/manifest/manifest.ts";
+import type { Verified } from "../trust/verified.ts";
 import { HTTP_LIMITS, type HttpLimits } from "./transfer/http-limits.ts";
 import { openSource } from "./transfer/open-source.ts";
 import { partPath } from "./transfer/part-file.ts";
@@ -31,7 +33,7 @@ export type DownloaderOptions = {
 };
 
 export type DownloadRequest = {
-  readonly packs: readonly Pack[];
+  readonly packs: readonly Verified<Pack>[];
   /** What is needed of them, in the order in which it is wanted; default: all. */
   readonly blobs?: readonly Blob[];
   /** Where `<sha256 of the pack>.part` grows, sparse. */

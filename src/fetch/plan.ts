@@ -3,23 +3,23 @@ import type { Blob } from "../format/manifest/blob.ts";
 import type { Delta, RemovedFile } from "../format/manifest/delta-manifest.ts";
 import type { Manifest, Pack, Target, TargetType } from "../format/manifest/manifest.ts";
 import type { EntryRecord } from "../format/record/restore-point.ts";
-import type { Verified } from "../trust/verified.ts";
+import { renamed, type Verified } from "../trust/verified.ts";
 import { type FoundDelta, findDelta } from "./find-delta.ts";
 import { type OperatorsFile, operatorsFile } from "./operators-files.ts";
 import { transferBytes } from "./transfer/pieces.ts";
 
 export type PlanStep =
-  | { readonly kind: "keep"; readonly target: Target }
-  | { readonly kind: "chmod"; readonly target: Target }
+  | { readonly kind: "keep"; readonly target: Verified<Target> }
+  | { readonly kind: "chmod"; readonly target: Verified<Target> }
   /** The same bytes lie elsewhere in the tree. */
-  | { readonly kind: "copy"; readonly target: Target; readonly from: string }
+  | { readonly kind: "copy"; readonly target: Verified<Target>; readonly from: string }
   /** The store has them. */
-  | { readonly kind: "store"; readonly target: Target }
-  | { readonly kind: "patch"; readonly target: Target; readonly delta: Delta }
+  | { readonly kind: "store"; readonly target: Verified<Target> }
+  | { readonly kind: "patch"; readonly target: Verified<Target>; readonly delta: Verified<Delta> }
   /** `why` there is a delta and it is not used; "" where there is none. */
-  | { readonly kind: "download"; readonly target: Target; readonly why: string }
-  | { readonly kind: "link"; readonly target: Target }
-  | { readonly kind: "folder"; readonly target: Target }
+  | { readonly kind: "download"; readonly target: Verified<Target>; readonly why: string }
+  | { readonly kind: "link"; readonly target: Verified<Target> }
+  | { readonly kind: "folder"; readonly target: Verified<Target> }
   | { readonly kind: "remove"; readonly path: string; readonly folder: boolean };
 
 export type Plan = {
@@ -29,7 +29,7 @@ export type Plan = {
   /** Files of the release that the operator changed: they stay too. */
   readonly operators: readonly OperatorsFile[];
   /** Programs first, then libraries, then the rest. */
-  readonly blobs: readonly Blob[];
+  readonly blobs: readonly Verified<Blob>[];
   /** Whole pieces around the blobs, at the most. */
   readonly bytesToFetch: number;
   /** What the same update would fetch without deltas. */
@@ -40,9 +40,9 @@ export type PlanRequest = {
   readonly wanted: Verified<Manifest>;
   readonly found: ReadonlyMap<string, EntryRecord>;
   readonly recorded: readonly EntryRecord[];
-  readonly deltas: readonly Delta[];
+  readonly deltas: readonly Verified<Delta>[];
   /** Used only where nothing was recorded. */
-  readonly removed: readonly RemovedFile[];
+  readonly removed: readonly Verified<RemovedFile>[];
   /** What this device may spend to apply one delta, in bytes; undefined is all there is. */
   readonly applyMemory?: number | undefined;
   /** Globs of files that are the operator's own. */
@@ -50,6 +50,8 @@ export type PlanRequest = {
   /** Whether a store has these bytes; default: there is none. */
   readonly isStored?: ((target: Target) => boolean) | undefined;
 };
+
+type Found = FoundDelta<Verified<Delta>>;
 
 export function planUpdate(request: PlanRequest): Plan {
   const { applyMemory } = request;
@@ -61,14 +63,14 @@ export function planUpdate(request: PlanRequest): Plan {
     installed.set(path, sha256);
     places.set(sha256, path);
   }
-  const find = ({ path, sha256_hash: sha256 }: Target): FoundDelta =>
+  const find = ({ path, sha256_hash: sha256 }: Target): Found =>
     findDelta({ path, sha256, installed, deltas: byPath.get(path) ?? [], applyMemory });
   const { steps: removals, kept } = planRemovals(request);
   const operators = findOperators(request);
-  const targets = request.wanted.files.flatMap((target): Target[] => {
+  const targets = request.wanted.files.flatMap((target): Verified<Target>[] => {
     const own = operators.get(target.path);
     if (!own) return [target];
-    return own.beside === "" ? [] : [{ ...target, path: own.beside }];
+    return own.beside === "" ? [] : [renamed(target, own.beside)];
   });
   const steps = [...removals, ...targets.map((target) => planTarget(target, request, find, places))];
   return { ...costOf(steps, request.wanted.packs), steps, kept, operators: [...operators.values()] };
@@ -78,7 +80,7 @@ export function planUpdate(request: PlanRequest): Plan {
 export function withoutPack(
   plan: Plan,
   asset: string,
-  packs: readonly Pack[],
+  packs: readonly Verified<Pack>[],
 ): { readonly plan: Plan; readonly paths: readonly string[] } {
   const paths: string[] = [];
   const steps = plan.steps.map((step): PlanStep => {
@@ -94,7 +96,7 @@ const FIRST: readonly TargetType[] = ["library", "executable"];
 
 function costOf(
   steps: readonly PlanStep[],
-  packs: readonly Pack[],
+  packs: readonly Verified<Pack>[],
 ): Pick<Plan, "blobs" | "bytesToFetch" | "bytesFull"> {
   const fetched = steps.flatMap((step) => {
     if (step.kind !== "patch" && step.kind !== "download") return [];
@@ -131,9 +133,9 @@ function findOperators({
 }
 
 function planTarget(
-  target: Target,
+  target: Verified<Target>,
   request: PlanRequest,
-  find: (target: Target) => FoundDelta,
+  find: (target: Target) => Found,
   places: ReadonlyMap<string, string>,
 ): PlanStep {
   const found = request.found.get(target.path);

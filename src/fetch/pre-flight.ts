@@ -11,6 +11,7 @@ import { systemCode } from "../base/error.ts";
 import { writeSize } from "../base/units.ts";
 import type { Manifest } from "../format/manifest/manifest.ts";
 import type { EntryRecord } from "../format/record/restore-point.ts";
+import type { Verified } from "../trust/verified.ts";
 import { FetchError } from "./fetch-error.ts";
 import { checkReplaceable } from "./install/replaceable.ts";
 import type { Strategy } from "./install/strategy.ts";
@@ -22,7 +23,7 @@ import { transferBytes } from "./transfer/pieces.ts";
 
 export type PreFlightRequest = {
   readonly place: DevicePlace;
-  readonly manifest: Manifest;
+  readonly manifest: Verified<Manifest>;
   readonly plan: Plan;
   readonly strategy: Pick<Strategy, "needs">;
   /** The tree as it is. */

@@ -15,6 +15,7 @@ import {
   manifestPatchName,
 } from "../format/manifest/manifest-patch.ts";
 import { contentSignedBy } from "../trust/signed-digest.ts";
+import type { VerifiedRelease } from "../trust/verify-release.ts";
 import { MAX_SIGNATURE_BYTES } from "../trust/verify-signature.ts";
 import { FetchError } from "./fetch-error.ts";
 import type { Source } from "./transfer/source.ts";
@@ -32,6 +33,9 @@ export type KeptRelease = {
   /** Of the signature there; "" when the source does not say. */
   readonly etag: string;
 };
+
+/** The same, proven by this process: only such a one is kept. */
+export type ProvenRelease = Omit<KeptRelease, "manifest" | "signature"> & VerifiedRelease["documents"];
 
 export type ReleaseDocuments = Pick<KeptRelease, "manifest" | "signature" | "etag"> & {
   /** "unchanged" when the source did not send them again: what was kept stands for them. */

@@ -9,23 +9,20 @@ import { constants, createZstdDecompress } from "node:zlib";
 import { systemCode } from "../base/error.ts";
 import { InputError, openRegularFile } from "../base/input-file.ts";
 import type { Delta } from "../format/manifest/delta-manifest.ts";
+import type { Target } from "../format/manifest/manifest.ts";
+import type { Verified } from "../trust/verified.ts";
 import { isUnreadable, mismatch, type PatchPlace, patchInto } from "./apply-delta.ts";
 import { FetchError } from "./fetch-error.ts";
 import { takeObject } from "./store/store-object.ts";
 import { writeProven } from "./write-proven.ts";
 
 export type RebuildJob = {
-  /** Of the target, for messages. */
-  readonly path: string;
-  readonly sizeBytes: number;
-  readonly sha256: string;
-  /** Permissions, such as 0o755. */
-  readonly mode: number;
+  readonly target: Verified<Target>;
   readonly outPath: string;
   readonly from:
     | {
         readonly kind: "patch";
-        readonly delta: Delta;
+        readonly delta: Verified<Delta>;
         readonly sourcePath: string;
         readonly patch: PatchPlace;
       }
@@ -49,14 +46,16 @@ const MAX_WINDOW_LOG = 27;
 
 /** @throws FetchError, DeltaError: this way does not lead to the target; the system's errors; the signal's reason */
 export async function carryOut(job: RebuildJob, signal?: AbortSignal): Promise<void> {
-  const { from, path, outPath, mode } = job;
+  const { from, outPath } = job;
+  const { path, size_bytes: sizeBytes, sha256_hash: sha256 } = job.target;
+  const mode = modeOf(job.target);
   switch (from.kind) {
     case "patch":
       return patchInto({ ...from, outPath, mode, signal });
     case "copy":
       return write(job, copied(from, path), `from ${from.from}, which changed meanwhile`, signal);
     case "store":
-      return takeObject({ ...job, store: from.store });
+      return takeObject({ store: from.store, sha256, sizeBytes, mode, outPath });
     case "whole": {
       const { pack, offset, length, encoding } = from;
       if (length === 0) return write(job, new Uint8Array(), "of the whole target", signal);
@@ -68,14 +67,20 @@ export async function carryOut(job: RebuildJob, signal?: AbortSignal): Promise<v
 }
 
 async function write(
-  { path, sizeBytes, sha256, mode, outPath }: RebuildJob,
+  { target, outPath }: RebuildJob,
   content: Uint8Array | AsyncIterable<Uint8Array>,
   how: string,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const promised = { sizeBytes, sha256, mode };
+  const { path, size_bytes: sizeBytes, sha256_hash: sha256 } = target;
+  const promised = { sizeBytes, sha256, mode: modeOf(target) };
   const otherwise = (found: string): Error => mismatch(path, `${how}: ${found}`);
   await writeProven(outPath, content, promised, { otherwise, signal });
+}
+
+/** Permissions, such as 0o755. */
+function modeOf({ permissions }: Target): number {
+  return Number.parseInt(permissions, 8);
 }
 
 /** Opened when it is read, so that whoever reads hears of what fails. @throws FetchError PARTS_LOST */

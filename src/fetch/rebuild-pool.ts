@@ -98,9 +98,9 @@ export class RebuildPool {
   }
 }
 
-function isSmall({ from, sizeBytes }: RebuildJob): boolean {
+function isSmall({ from, target }: RebuildJob): boolean {
   const patch = from.kind === "patch" ? from.delta.patch_size : 0;
-  return sizeBytes + patch <= SMALL_BYTES;
+  return target.size_bytes + patch <= SMALL_BYTES;
 }
 
 function memoryOf({ from }: RebuildJob): number {

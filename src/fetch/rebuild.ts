@@ -12,6 +12,7 @@ import { syncFolder } from "../base/atomic-file.ts";
 import { ThemisError } from "../base/error.ts";
 import type { Blob } from "../format/manifest/blob.ts";
 import type { Pack, Target } from "../format/manifest/manifest.ts";
+import type { Verified } from "../trust/verified.ts";
 import { Arrivals } from "./arrivals.ts";
 import type { BringOptions } from "./fetcher.ts";
 import type { PlanStep } from "./plan.ts";
@@ -21,14 +22,14 @@ import { isMade } from "./switch-steps.ts";
 import { partPath } from "./transfer/part-file.ts";
 import { PackUnusable } from "./transfer/transfer.ts";
 
-export type StagedFile = { readonly target: Target; readonly staged: string };
+export type StagedFile = { readonly target: Verified<Target>; readonly staged: string };
 export type FellBack = { readonly path: string; readonly why: string };
 
 export type RebuildRequest = {
   readonly root: string;
   readonly staged: string;
   readonly transferred: string;
-  readonly packs: readonly Pack[];
+  readonly packs: readonly Verified<Pack>[];
   /** The folder of a store, where steps take from one. */
   readonly store?: string | undefined;
   readonly steps: readonly PlanStep[];
@@ -36,7 +37,7 @@ export type RebuildRequest = {
   readonly applyMemory?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Brings blobs, and says of each piece that it is there. */
-  readonly bring: (blobs: readonly Blob[], options: BringOptions) => Promise<void>;
+  readonly bring: (blobs: readonly Verified<Blob>[], options: BringOptions) => Promise<void>;
   /** Told when everything has come and rebuilding goes on. */
   readonly progress: (done: number, total: number, doneBytes: number, totalBytes: number) => void;
 };
@@ -107,10 +108,10 @@ class Round {
   /** @returns which pack could not be had, if any. @throws what ends the whole update */
   async #bring(items: readonly Item[]): Promise<PackUnusable | undefined> {
     const arrivals = new Arrivals<Item>();
-    const blobs: Blob[] = [];
+    const blobs: Verified<Blob>[] = [];
     for (const item of items) {
       const blob = blobOf(item);
-      if (blob.length === 0) this.#start(item);
+      if (blob === undefined || blob.length === 0) this.#start(item);
       else {
         arrivals.await(item, blob);
         blobs.push(blob);
@@ -179,29 +180,23 @@ function whole({ step, staged }: Item, why: string): Item {
 /** @throws the pack's error when it held the whole target: there is nothing left to fall back to */
 function withoutPack(item: Item, unusable: PackUnusable | undefined): Item {
   if (!unusable) throw new Error(`${item.step.target.path} was never rebuilt`);
-  if (blobOf(item).pack !== unusable.asset) return { ...item, why: "" };
+  if (blobOf(item)?.pack !== unusable.asset) return { ...item, why: "" };
   if (item.way === "whole" || item.step.kind !== "patch") throw unusable;
   return whole(item, unusable.message);
 }
 
-function blobOf({ step, way }: Item): Blob {
+/** undefined for what needs none. */
+function blobOf({ step, way }: Item): Verified<Blob> | undefined {
   if (way === "whole" || step.kind === "download") return step.target.blob;
-  return step.kind === "patch" ? step.delta.blob : NO_BLOB;
+  return step.kind === "patch" ? step.delta.blob : undefined;
 }
 
-const NO_BLOB: Blob = { pack: "", offset: 0, length: 0, encoding: "none" };
+const NOWHERE: Blob = { pack: "", offset: 0, length: 0, encoding: "none" };
 
 function jobOf(item: Item, { root, staged, transferred, packs, store = "" }: RebuildRequest): RebuildJob {
   const { step } = item;
-  const { path, size_bytes: sizeBytes, sha256_hash: sha256, permissions } = step.target;
-  const job = {
-    path,
-    sizeBytes,
-    sha256,
-    mode: Number.parseInt(permissions, 8),
-    outPath: join(staged, item.staged),
-  };
-  const { pack: asset, offset, length, encoding } = blobOf(item);
+  const job = { target: step.target, outPath: join(staged, item.staged) };
+  const { pack: asset, offset, length, encoding } = blobOf(item) ?? NOWHERE;
   const found = packs.find((each) => each.asset === asset);
   const pack = found ? partPath(transferred, found) : "";
   if (item.way === "whole" || step.kind === "download")

@@ -9,7 +9,7 @@ import { FetchError } from "./fetch-error.ts";
 import { tidy } from "./install/close-entry.ts";
 import { journalGate, NO_GATE } from "./install/gate.ts";
 import { goBack, type Installation, install } from "./install/install.ts";
-import type { JournalEntry } from "./install/journal-entry.ts";
+import { type JournalEntry, rollbackEntry } from "./install/journal-entry.ts";
 import type { Recovery } from "./install/recover.ts";
 import type { StrategyName } from "./install/strategy.ts";
 import { stageWayBack } from "./install/way-back.ts";
@@ -53,24 +53,18 @@ export async function rollBack(
     tools.signal?.throwIfAborted();
     // Each point only knows what its own update touched, so the way to an older one leads through the newer.
     const passed = points.slice(0, at + 1);
-    const { document, steps, tree } = await stageWayBack(place, state, { restorePoint: wanted.id });
-    checkWayBack(state, document.release);
-    const way = { action: "rollback", from, to: document.release.version } as const;
+    const wayBack = await stageWayBack(place, state, { restorePoint: wanted.id });
+    checkWayBack(state, wayBack.document.release);
+    const way = { action: "rollback", from, to: wayBack.document.release.version } as const;
     tools.signal?.throwIfAborted();
     state.begin({ ...way, since: tools.now().toISOString() });
-    const entry = {
-      action: way.action,
-      repairs: false,
+    const entry = rollbackEntry({
+      wayBack,
       restorePoint: wanted.id,
-      fromVersion: way.from,
-      toVersion: way.to,
-      steps,
-      tree,
-      release: document.release,
-      files: document.files,
+      fromVersion: from,
       removeRestorePoints: passed.map(({ id }) => id),
       gate: journalGate(NO_GATE),
-    };
+    });
     await install(installation, entry, undefined);
     for (const { folder } of passed) await tidy(join(place.restore, folder));
     return { from, to: wanted.fromVersion, restorePoint: wanted.id, recovery: recovery.outcome };

@@ -21,10 +21,10 @@ import { NOTHING_TRUSTED, type TrustedState } from "../trust/verify-release.ts";
 import { type Deployment, type HistoryRecord, IDLE, type RestorePointRecord } from "./device-records.ts";
 import { Facts } from "./facts.ts";
 import { FetchError } from "./fetch-error.ts";
-import type { JournalEntry } from "./install/journal-entry.ts";
+import type { JournalEntry, JournalGate, WarrantedEntry } from "./install/journal-entry.ts";
 import { type InstallState, mayFollow } from "./install/state-machine.ts";
 import type { StrategyName } from "./install/strategy.ts";
-import type { KeptRelease } from "./read-release.ts";
+import type { KeptRelease, ProvenRelease } from "./read-release.ts";
 import { RECORDS_ROLLBACK, sqliteExtendedCode } from "./records-failure.ts";
 import { guard, isThere, makeRecords, openProven, SETTINGS } from "./state-file.ts";
 import { seal } from "./state-seal.ts";
@@ -121,7 +121,7 @@ export class DeviceState {
     return { manifest, signature, source, folder, etag };
   }
 
-  keepRelease({ manifest, signature, source, folder, etag }: KeptRelease): void {
+  keepRelease({ manifest, signature, source, folder, etag }: ProvenRelease): void {
     const digest = digestOfBoth(manifest, signature);
     const same = this.#one("SELECT source, folder, etag FROM kept_release WHERE sha256 = ?", digest);
     if (same && same.source === source && same.folder === folder && same.etag === etag) return;
@@ -182,12 +182,12 @@ export class DeviceState {
     this.#transaction(() => this.#facts.set("deployment", { ...this.deployment(), why }));
   }
 
-  journal(): JournalEntry | undefined {
+  journal(): WarrantedEntry | undefined {
     const row = this.#one("SELECT body FROM journal WHERE id = 1");
     if (!row) return undefined;
     const entry = JSON.parse(String(row.body)) as JournalEntry;
-    // Earlier builds had no slots, and nothing to say of a tree.
-    return { ...entry, tree: entry.tree ?? "" };
+    // Earlier builds had no slots, and nothing to say of a tree. Only what was warranted was ever written down.
+    return { ...entry, tree: entry.tree ?? "" } as WarrantedEntry;
   }
 
   /** The tree that is current, below the root; "" is the root itself. */
@@ -203,7 +203,7 @@ export class DeviceState {
   }
 
   /** From this moment on the switch will be finished or undone, whatever happens. */
-  openJournal(entry: JournalEntry, restorePoint: RestorePointRecord | undefined): void {
+  openJournal(entry: WarrantedEntry, restorePoint: RestorePointRecord | undefined): void {
     this.#transaction(() => {
       if (restorePoint) this.#addRestorePoint(restorePoint);
       if (entry.action === "update") this.#move({ ...this.deployment(), state: "switching" });
@@ -211,9 +211,12 @@ export class DeviceState {
     });
   }
 
-  updateJournal(entry: JournalEntry): void {
+  /** How the open switch is to be judged; what it does stays as it was begun. */
+  updateGate(gate: JournalGate): void {
     this.#transaction(() =>
-      this.#database.prepare("UPDATE journal SET body = ? WHERE id = 1").run(JSON.stringify(entry)),
+      this.#database
+        .prepare("UPDATE journal SET body = ? WHERE id = 1")
+        .run(JSON.stringify({ ...this.journal(), gate })),
     );
   }
 

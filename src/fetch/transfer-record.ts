@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { systemCode } from "../base/error.ts";
 import type { Blob } from "../format/manifest/blob.ts";
 import type { Pack } from "../format/manifest/manifest.ts";
+import type { Verified } from "../trust/verified.ts";
 import { FetchError } from "./fetch-error.ts";
 import type { DeviceState } from "./state.ts";
 import { partPath } from "./transfer/part-file.ts";
@@ -37,12 +38,12 @@ const SAVE_EVERY_MS = 2000;
 export class TransferRecord {
   readonly #state: DeviceState;
   readonly #release: Release;
-  readonly #packs: readonly Pack[];
+  readonly #packs: readonly Verified<Pack>[];
   readonly #wanted = new Map<Pack, Set<number>>();
   readonly #proven = new Map<Pack, Set<number>>();
   #savedMs = performance.now();
 
-  constructor(state: DeviceState, release: Release, packs: readonly Pack[]) {
+  constructor(state: DeviceState, release: Release, packs: readonly Verified<Pack>[]) {
     this.#state = state;
     this.#release = release;
     this.#packs = packs;
@@ -80,7 +81,7 @@ export class TransferRecord {
 }
 
 /** What an earlier transfer of another release left and nobody needs any more. */
-export async function removeOtherParts(folder: string, packs: readonly Pack[]): Promise<void> {
+export async function removeOtherParts(folder: string, packs: readonly Verified<Pack>[]): Promise<void> {
   const ours = new Set(packs.map((pack) => partPath(folder, pack)));
   for (const name of await readdir(folder).catch(() => [])) {
     const path = join(folder, name);

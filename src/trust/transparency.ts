@@ -18,6 +18,7 @@ import { encodeNote, type NoteSignature } from "../format/log/signed-note.ts";
 import type { Manifest } from "../format/manifest/manifest.ts";
 import { noteSigners } from "./note-signature.ts";
 import { TransparencyError } from "./transparency-error.ts";
+import { markVerified, type Verified } from "./verified.ts";
 
 /** What a device keeps of a log: its last checkpoint, with the signatures that it knows, as evidence against a log that forks. */
 export type SeenCheckpoint = {
@@ -83,6 +84,20 @@ export function checkInclusion(
     `the proof is not one that this manifest of ${manifest.version} is entry ${index} of the log's ${size}`,
     { facts: { index, size } },
   );
+}
+
+/**
+ * A proof that goes with a release to devices who demand one. It says nothing of who signed the checkpoint: they do.
+ *
+ * @throws LogError LOG_PROOF_MALFORMED; TransparencyError LOG_PROOF_INVALID
+ */
+export function proofOf(
+  manifest: Verified<Manifest>,
+  manifestBytes: Verified<Uint8Array>,
+  proofBytes: Uint8Array,
+): Verified<Uint8Array> {
+  checkInclusion(decodeLogProof(proofBytes), manifest, manifestBytes);
+  return markVerified(proofBytes);
 }
 
 /**

@@ -121,9 +121,10 @@ export function checkNotExpired({ document }: TrustRoot, timeMs: number): void {
 }
 
 /**
- * What a role demands, on top of what the caller does: of two thresholds the larger.
+ * What a role demands, on top of what the caller does: of two thresholds the larger, and of products the caller's, if
+ * it has one.
  *
- * @param base its anchors are not asked any more
+ * @param base its anchors are not asked any more @throws ReleaseError PRODUCT_MISMATCH
  */
 export function policyFor(
   root: Verified<TrustRoot>,
@@ -180,6 +181,8 @@ function rootRole(root: TrustRoot, { crls }: ProofTools): TrustPolicy {
 function demandsOf(root: TrustRoot, name: RoleName, base: Omit<TrustPolicy, "anchors">): TrustPolicy {
   const { document, anchors, revoked } = root;
   const role = document.roles[name];
+  // A client for one product has it compiled in, and follows no root to another one.
+  if (base.product) checkAgainstTrustRoot({ product: base.product }, document);
   return {
     ...policyOf({ ...base, anchors: [] }),
     anchors: role.anchors.map((digest) => anchors.get(digest)!),

@@ -27,6 +27,8 @@ export type ChannelRequest = TrustPolicy & {
 
 export type VerifiedChannel = {
   readonly document: Verified<Channel>;
+  /** The bytes that were proven. */
+  readonly bytes: { readonly document: Verified<Uint8Array>; readonly signature: Verified<Uint8Array> };
   readonly sha256: string;
   readonly report: SignatureReport;
 };
@@ -40,7 +42,7 @@ export const MAX_CHANNEL_STEP = 2 ** 20;
 
 /** @throws TrustError, JsonError, DocumentError, ReleaseError PRODUCT_MISMATCH, CHANNEL_*, FAST_FORWARD */
 export async function verifyChannel(request: ChannelRequest): Promise<VerifiedChannel> {
-  const { documentBytes, signatureBytes: signature, now } = request;
+  const { documentBytes, now } = request;
   // Far below what a signed document may have: the profile's bound is the manifest's.
   if (documentBytes.length > MAX_CHANNEL_BYTES) {
     throw new DocumentError(
@@ -50,12 +52,14 @@ export async function verifyChannel(request: ChannelRequest): Promise<VerifiedCh
   }
   // A copy: what is parsed must be what was proven, whatever becomes of the caller's bytes meanwhile.
   const content = Uint8Array.from(documentBytes);
+  const signature = Uint8Array.from(request.signatureBytes);
   const report = await verifyInThread({ ...policyOf(request), content, signature, now });
   const document = decodeChannel(content);
   checkAgainstTrustRoot(document, request);
   const digest = sha256(content);
   checkChannelFreshness({ document, sha256: digest }, request);
-  return { document: markVerified(document), sha256: digest, report };
+  const bytes = { document: markVerified(content), signature: markVerified(signature) };
+  return { document: markVerified(document), bytes, sha256: digest, report };
 }
 
 /**

@@ -58,6 +58,8 @@ export type ReleaseRequest = TrustPolicy & {
 
 export type VerifiedRelease = {
   readonly manifest: Verified<Manifest>;
+  /** The bytes that were proven, whatever became of the caller's meanwhile. */
+  readonly documents: { readonly manifest: Verified<Uint8Array>; readonly signature: Verified<Uint8Array> };
   readonly report: SignatureReport;
   /** undefined when no log was demanded. */
   readonly logged: Logged | undefined;
@@ -80,9 +82,10 @@ export const MAX_SEQUENCE_STEP = 1e14;
 
 /** @throws TrustError, JsonError, DocumentError, PathError, ReleaseError, TransparencyError; LogError LOG_PROOF_MALFORMED */
 export async function verifyRelease(request: ReleaseRequest): Promise<VerifiedRelease> {
-  const { signatureBytes: signature, now } = request;
+  const { now } = request;
   // A copy: what is parsed must be what was proven, whatever becomes of the caller's bytes meanwhile.
   const content = Uint8Array.from(request.manifestBytes);
+  const signature = Uint8Array.from(request.signatureBytes);
   const report = await verifyInThread({ ...policyOf(request), content, signature, now });
   const manifest = decodeManifest(content);
   checkAgainstTrustRoot(manifest, request);
@@ -90,7 +93,8 @@ export async function verifyRelease(request: ReleaseRequest): Promise<VerifiedRe
   const { logKeys: keys, proofBytes, trusted } = request;
   const logged = keys && proveLogged({ proofBytes, keys, manifest, manifestBytes: content });
   if (logged) checkGrown(logged, trusted.logs ?? []);
-  return { manifest: markVerified(manifest), report, logged };
+  const documents = { manifest: markVerified(content), signature: markVerified(signature) };
+  return { manifest: markVerified(manifest), documents, report, logged };
 }
 
 export type FreshnessRequest = Pick<

@@ -25,6 +25,7 @@ import type { Delta } from "../../src/format/manifest/delta-manifest.ts";
 import type { Target } from "../../src/format/manifest/manifest.ts";
 import { generatePatch } from "../../src/publish/diff/generate.ts";
 import { readTrustAnchors } from "../../src/trust/anchor.ts";
+import { markVerified } from "../../src/trust/verified.ts";
 import { makeSmallWorld, tryUpdate } from "../kit/small-world.ts";
 import { noise, ok, release, snapshot } from "../kit/world.ts";
 import { packOf } from "./transfer/downloads.ts";
@@ -78,7 +79,7 @@ function place(path: string, bytes: Uint8Array, promised = sha256(bytes)) {
   const pack = packOf(bytes, `${path}.pack`);
   mkdirSync(at("transfer"), { recursive: true });
   writeFileSync(partPath(at("transfer"), pack), bytes);
-  const target: Target = {
+  const target = markVerified<Target>({
     path,
     type: "data",
     sha256_hash: promised,
@@ -89,7 +90,7 @@ function place(path: string, bytes: Uint8Array, promised = sha256(bytes)) {
     download_url: "",
     link_target: "",
     blob: { pack: pack.asset, offset: 0, length: bytes.length, encoding: "identity" },
-  };
+  });
   return { pack, target, step: { kind: "download", target, why: "" } satisfies PlanStep };
 }
 
@@ -168,7 +169,7 @@ it("patches and unpacks 64 MiB without a task of 50 ms on the main thread", asyn
   });
   const patch = place("patch", readFileSync(at("patch")));
   const { target } = place("next", next);
-  const delta: Delta = {
+  const delta = markVerified({
     path: "next",
     base_path: "old",
     base_hash: sha256(old),
@@ -178,7 +179,7 @@ it("patches and unpacks 64 MiB without a task of 50 ms on the main thread", asyn
     algorithm,
     apply_memory: applyMemory,
     blob: patch.target.blob,
-  } as Delta;
+  } as unknown as Delta);
   const steps: PlanStep[] = [{ kind: "patch", target, delta }];
   const bring: RebuildRequest["bring"] = async (_, { arrived }) => {
     for (let piece = 0; piece < patch.pack.pieces.length; piece++) arrived!(patch.pack, piece);

@@ -10,6 +10,7 @@ import type { Plan } from "../../src/fetch/plan.ts";
 import { preFlight } from "../../src/fetch/pre-flight.ts";
 import { scanEntry } from "../../src/fetch/scan.ts";
 import type { Manifest, Target } from "../../src/format/manifest/manifest.ts";
+import type { Verified } from "../../src/trust/verified.ts";
 
 const isRoot = process.getuid?.() === 0;
 let root: string;
@@ -30,10 +31,13 @@ async function fly(sizes: readonly number[], more: { readonly now?: Date; readon
   const steps = sizes.map((size_bytes, i) => ({
     kind: "copy" as const,
     from: "old",
-    target: { path: more.path ?? `bin/${i}`, size_bytes } as Target,
+    target: { path: more.path ?? `bin/${i}`, size_bytes } as Verified<Target>,
   }));
   const plan: Plan = { steps, kept: [], operators: [], blobs: [], bytesToFetch: 0, bytesFull: 0 };
-  const manifest = { release_date: released, packs: [] as Manifest["packs"] } as Manifest;
+  const manifest = {
+    release_date: released,
+    packs: [] as Manifest["packs"],
+  } as unknown as Verified<Manifest>;
   const place = await findPlace(root);
   const strategy = inPlace(place);
   return preFlight({ place, manifest, plan, strategy, found: new Map(), now: more.now ?? now });

@@ -295,6 +295,12 @@ describe.skipIf(!hasTool("openssl"))("a trust root", () => {
       });
     });
 
+    it("is followed to no other product than the one that is compiled in", () => {
+      const root = pinnedTrustRoot(first({}));
+      expect(policyFor(root, "release", { product: "app" })).toMatchObject({ product: "app" });
+      expect(() => policyFor(root, "release", { product: "other" })).toThrow(refused("PRODUCT_MISMATCH"));
+    });
+
     it("binds a role to an extended key usage", () => {
       const usage = "1.3.6.1.4.1.55555.7";
       const content = trustRoot({ root: { of: [a] }, release: { of: [a], extended_key_usage: usage } });

@@ -7,7 +7,6 @@ import { isMainThread, workerData } from "node:worker_threads";
 import type { ThreadData } from "../../base/start-thread.ts";
 import { runThemisFetch } from "../fetch-program.ts";
 import { Reporter } from "../reporter.ts";
-import { compiledIn } from "./compiled-in.ts";
 import { CLIENT_THREADS } from "./threads.ts";
 import { closePrototypes, demandUntampered } from "./untampered.ts";
 
@@ -18,7 +17,6 @@ async function main(): Promise<void> {
   try {
     demandUntampered();
     closePrototypes();
-    compiledIn();
   } catch (error) {
     process.exitCode = say.failure(error);
     return;

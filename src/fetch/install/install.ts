@@ -17,7 +17,7 @@ import type { Service } from "../service/service.ts";
 import type { DeviceState } from "../state.ts";
 import { closeEntry } from "./close-entry.ts";
 import type { Gate } from "./gate.ts";
-import type { JournalEntry } from "./journal-entry.ts";
+import type { WarrantedEntry } from "./journal-entry.ts";
 import { CURRENT } from "./slots.ts";
 import { checkWay, type OnStep, runSteps, StepFailure } from "./switch.ts";
 import { stageWayBack } from "./way-back.ts";
@@ -48,7 +48,7 @@ export type Installed = {
  */
 export async function install(
   installation: Installation,
-  entry: JournalEntry,
+  entry: WarrantedEntry,
   restorePoint: RestorePointRecord | undefined,
 ): Promise<Installed> {
   const { place, state } = installation;
@@ -62,7 +62,7 @@ export async function install(
 /** From the first step on, for the first time or again after a cut. @throws like install */
 export async function carryOut(
   installation: Installation,
-  entry: JournalEntry,
+  entry: WarrantedEntry,
   isFirstTime = false,
 ): Promise<Installed> {
   const { place, state, onStep } = installation;
@@ -87,7 +87,7 @@ export async function carryOut(
 /** Asks the checks, and an operator where one must be asked. @throws CHECK_FAILED, the signal's reason, after all was put back */
 export async function judge(
   installation: Installation,
-  entry: JournalEntry,
+  entry: WarrantedEntry,
 ): Promise<Omit<Installed, "restart">> {
   const { place, state, gate, now, signal, checked } = installation;
   let checks: readonly CheckReport[];
@@ -100,7 +100,7 @@ export async function judge(
   }
   if (gate.confirmation.by === "operator") {
     const until = new Date(now().getTime() + gate.confirmation.withinMs);
-    state.updateJournal({ ...state.journal()!, gate: { ...entry.gate, untilMs: until.getTime() } });
+    state.updateGate({ ...entry.gate, untilMs: until.getTime() });
     return { outcome: "awaiting", until, checks };
   }
   await closeEntry(place, state, entry, now(), "done");
@@ -110,7 +110,7 @@ export async function judge(
 /** The state before the switch, byte for byte. @param why for the history @throws SWITCH_FAILED, SERVICE_FAILED, RESTORE_POINT_TAMPERED */
 export async function goBack(
   installation: Installation,
-  entry: JournalEntry,
+  entry: WarrantedEntry,
   why: string,
 ): Promise<Restart | undefined> {
   const { place, state, now } = installation;
@@ -129,7 +129,7 @@ export async function goBack(
 }
 
 /** Not one step was done, so there is no way to go back. @returns what to throw */
-async function giveUp({ place, state, now }: Installation, entry: JournalEntry, failure: unknown) {
+async function giveUp({ place, state, now }: Installation, entry: WarrantedEntry, failure: unknown) {
   state.advance("rolling-back");
   const before = { release: state.installed(), files: state.files(), tree: state.slot() };
   const undone = { ...entry, ...before, removeRestorePoints: [entry.restorePoint] };
@@ -144,7 +144,11 @@ async function giveUp({ place, state, now }: Installation, entry: JournalEntry, 
 }
 
 /** @returns what to throw, now that the device is as it was. @throws when that could not be done */
-async function putBack(installation: Installation, entry: JournalEntry, failure: unknown): Promise<unknown> {
+async function putBack(
+  installation: Installation,
+  entry: WarrantedEntry,
+  failure: unknown,
+): Promise<unknown> {
   const before = entry.fromVersion || "the state before";
   if (failure instanceof StepFailure) {
     const { message, cause } = failure;
@@ -174,7 +178,7 @@ async function putBack(installation: Installation, entry: JournalEntry, failure:
 async function goBackAfter(
   failed: string,
   installation: Installation,
-  entry: JournalEntry,
+  entry: WarrantedEntry,
   why: string,
 ): Promise<void> {
   try {
@@ -202,7 +206,7 @@ async function goBackAfter(
 }
 
 /** Checks find the release's files at the same paths, whatever the strategy. */
-function factsOf({ root }: DevicePlace, { tree, fromVersion, toVersion }: JournalEntry): UpdateFacts {
+function factsOf({ root }: DevicePlace, { tree, fromVersion, toVersion }: WarrantedEntry): UpdateFacts {
   return { root: tree === "" ? root : join(root, CURRENT), from: fromVersion, to: toVersion };
 }
 
@@ -225,7 +229,7 @@ class NotBegun extends Error {
 /** What ran before the switch runs after it; that it ran is written down before it is stopped. */
 async function aroundService(
   { place, state, gate, signal }: Installation,
-  entry: JournalEntry,
+  entry: WarrantedEntry,
   work: () => Promise<void>,
 ): Promise<Restart | undefined> {
   if (!gate.service) {
@@ -244,8 +248,7 @@ async function aroundService(
   // Half a tree is nothing to run.
   const canRunAfter = (failure: unknown): boolean => !(failure instanceof StepFailure);
   try {
-    if (!startAnyway && (await service.isRunning()))
-      state.updateJournal({ ...written, gate: { ...written.gate, serviceRan: true } });
+    if (!startAnyway && (await service.isRunning())) state.updateGate({ ...written.gate, serviceRan: true });
     const request = { service, drainMs, ready, facts, startAnyway, canRunAfter, signal };
     const { restart } = await restartAround(request, begin);
     return restart;

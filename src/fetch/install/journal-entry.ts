@@ -1,7 +1,11 @@
 /** What is written down before a switch: with it and the restore point, any later process can end what this one began. */
+import type { Manifest } from "../../format/manifest/manifest.ts";
 import type { EntryRecord, InstalledRelease } from "../../format/record/restore-point.ts";
+import type { Verified } from "../../trust/verified.ts";
 import type { Check } from "../health/check.ts";
+import { recordOf } from "../switch-steps.ts";
 import type { Confirmation } from "./gate.ts";
+import type { WayBack } from "./way-back.ts";
 
 export type SwitchStep =
   | { readonly kind: "remove"; readonly path: string }
@@ -36,6 +40,51 @@ export type JournalEntry = {
   readonly removeRestorePoints: readonly string[];
   readonly gate: JournalGate;
 };
+
+/** Of a class, so that no spread keeps it. */
+declare class Warrant {
+  protected readonly warranted: true;
+}
+
+/** One that may be carried out: of a proven release, of proven restore points, or as our own records have it. */
+export type WarrantedEntry = JournalEntry & Warrant;
+
+export type Arrangement = Pick<JournalEntry, "steps" | "tree">;
+
+export type UpdateWarrant = Arrangement &
+  Pick<JournalEntry, "repairs" | "restorePoint" | "fromVersion" | "removeRestorePoints" | "gate"> & {
+    readonly manifest: Verified<Manifest>;
+    readonly manifestSha256: string;
+  };
+
+export function updateEntry({ manifest, manifestSha256, ...switched }: UpdateWarrant): WarrantedEntry {
+  const { product, version, sequence } = manifest;
+  const entry: JournalEntry = {
+    ...switched,
+    action: "update",
+    toVersion: version,
+    release: { product, version, sequence, manifest_sha256: manifestSha256 },
+    files: manifest.files.map(recordOf),
+  };
+  return entry as WarrantedEntry;
+}
+
+export type RollbackWarrant = Pick<
+  JournalEntry,
+  "restorePoint" | "fromVersion" | "removeRestorePoints" | "gate"
+> & { readonly wayBack: WayBack };
+
+export function rollbackEntry({ wayBack, ...switched }: RollbackWarrant): WarrantedEntry {
+  const { document, steps, tree } = wayBack;
+  const { release, files } = document;
+  const entry: JournalEntry = {
+    ...{ ...switched, steps, tree, release, files },
+    action: "rollback",
+    repairs: false,
+    toVersion: release.version,
+  };
+  return entry as WarrantedEntry;
+}
 
 /** What a later process must know to judge a release that this one installed. */
 export type JournalGate = {

@@ -5,7 +5,7 @@ import { removeTree } from "../../base/remove-tree.ts";
 import type { DevicePlace } from "../place.ts";
 import type { DeviceState } from "../state.ts";
 import { carryOut, goBack, type Installation, judge } from "./install.ts";
-import type { JournalEntry } from "./journal-entry.ts";
+import type { WarrantedEntry } from "./journal-entry.ts";
 import { removeOldSlots } from "./slots.ts";
 import { REMEDIES } from "./state-machine.ts";
 import { isStagedRight } from "./switch.ts";
@@ -15,7 +15,7 @@ export type Recovery = {
   /** "awaiting": a release is there that an operator has still time to confirm. */
   readonly outcome: "nothing" | "finished" | "undone" | "awaiting";
   /** The switch that had been cut. */
-  readonly entry?: JournalEntry;
+  readonly entry?: WarrantedEntry;
 };
 
 /** @throws what ending it throws, when that fails too */
@@ -51,7 +51,7 @@ async function settle(installation: Installation): Promise<Recovery> {
   return ended(again, entry, () => carryOut(again, entry));
 }
 
-async function verifyAgain(installation: Installation, entry: JournalEntry): Promise<Recovery> {
+async function verifyAgain(installation: Installation, entry: WarrantedEntry): Promise<Recovery> {
   const { untilMs, hasFunctions } = entry.gate;
   if (untilMs > installation.now().getTime()) return { outcome: "awaiting", entry };
   const why =
@@ -68,7 +68,7 @@ async function verifyAgain(installation: Installation, entry: JournalEntry): Pro
 /** What fails after everything was put back is an outcome of the cut switch, not of the command that found it. */
 async function ended(
   { state }: Installation,
-  entry: JournalEntry,
+  entry: WarrantedEntry,
   end: () => Promise<{ readonly outcome: "confirmed" | "awaiting" }>,
 ): Promise<Recovery> {
   try {
@@ -81,7 +81,7 @@ async function ended(
 }
 
 /** The one of this process, where it has one; what was written down otherwise. */
-function gateFor({ gate }: Installation, entry: JournalEntry): Installation["gate"] {
+function gateFor({ gate }: Installation, entry: WarrantedEntry): Installation["gate"] {
   if (gate.checks.length > 0) return gate;
   const { checks, confirmation } = entry.gate;
   return { ...gate, checks, confirmation };

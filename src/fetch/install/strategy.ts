@@ -13,7 +13,7 @@ import type { Plan } from "../plan.ts";
 import type { StagedFile } from "../rebuild.ts";
 import type { DeviceState } from "../state.ts";
 import { inPlace } from "./in-place.ts";
-import type { JournalEntry, SwitchStep } from "./journal-entry.ts";
+import type { Arrangement, SwitchStep } from "./journal-entry.ts";
 import { hasCurrentSlot, slots } from "./slots.ts";
 
 export const STRATEGIES = ["in-place", "slots"] as const;
@@ -50,8 +50,6 @@ export type Needs = {
 };
 
 export type Replaced = Pick<SwitchStep, "kind" | "path">;
-
-export type Arrangement = Pick<JournalEntry, "steps" | "tree">;
 
 export type AboutWayBack = Omit<RestorePointDocument, "entries" | "contents">;
 

@@ -38,7 +38,7 @@ export async function channelFor(
       hint: "leave out --channel where releases are offered without one",
     });
   }
-  const { document } = await verifyChannel({
+  const { document, bytes } = await verifyChannel({
     ...{ ...policyOf(request), channel, now, trusted: NOTHING_TRUSTED },
     ...{ documentBytes: found.document, signatureBytes: found.signature },
   });
@@ -49,8 +49,8 @@ export async function channelFor(
     version,
     named: { document, release: listed.find((release) => release.version === version) },
     documents: [
-      { name: names.document, bytes: found.document },
-      { name: names.signature, bytes: found.signature },
+      { name: names.document, bytes: bytes.document },
+      { name: names.signature, bytes: bytes.signature },
     ],
     about: { channel, version: document.version, expires: document.expires },
   };

@@ -5,19 +5,25 @@
  * are asked for: their delta manifests, and the packs that their patches lie in.
  */
 import { ThemisError } from "../../base/error.ts";
-import { decodeLogProof, LOG_PROOF } from "../../format/log/log-proof.ts";
+import { LOG_PROOF } from "../../format/log/log-proof.ts";
 import type { Pack } from "../../format/manifest/manifest.ts";
-import { checkInclusion } from "../../trust/transparency.ts";
+import { proofOf } from "../../trust/transparency.ts";
+import type { Verified } from "../../trust/verified.ts";
 import { type Discovered, readDeltaManifest } from "../discover.ts";
 import { FetchError } from "../fetch-error.ts";
 
 export type Assets = {
   /** In the order in which they stand in the archive, before the packs. */
-  readonly documents: readonly { readonly name: string; readonly bytes: Uint8Array }[];
-  readonly packs: readonly Pack[];
+  readonly documents: readonly Document[];
+  readonly packs: readonly Verified<Pack>[];
   /** Older versions that it updates by delta. */
   readonly deltasFrom: readonly string[];
 };
+
+export type Document =
+  | { readonly name: string; readonly bytes: Verified<Uint8Array> }
+  /** Only carried: whoever unpacks it proves it by what he believes himself. */
+  | { readonly name: string; readonly bytes: Uint8Array; readonly believed: false };
 
 export type DeltaChoice =
   | { readonly kind: "all" | "none" }
@@ -34,15 +40,14 @@ export async function chooseAssets(
   signal: AbortSignal | undefined,
 ): Promise<Assets> {
   const { manifest, documents: proven, source } = release;
-  const documents = [
+  const documents: Document[] = [
     { name: "manifest.json", bytes: proven.manifest },
     { name: "manifest.json.p7s", bytes: proven.signature },
     ...besides,
   ];
   if (release.logProof) {
     // Who carries it may demand no log, and the device does: better found where a network is.
-    checkInclusion(decodeLogProof(release.logProof), manifest, proven.manifest);
-    documents.push({ name: LOG_PROOF, bytes: release.logProof });
+    documents.push({ name: LOG_PROOF, bytes: proofOf(manifest, proven.manifest, release.logProof) });
   }
   const used = new Set(manifest.files.map(({ blob }) => blob.pack));
   const references = chosenDeltas(release, choice);

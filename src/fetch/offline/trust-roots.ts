@@ -23,8 +23,8 @@ export async function readTrustRoots(reading: {
     if (files === "absent") break;
     const name = trustRootName(version);
     found.push([
-      { name, bytes: files.content },
-      { name: `${name}.p7s`, bytes: files.signature },
+      { name, bytes: files.content, believed: false },
+      { name: `${name}.p7s`, bytes: files.signature, believed: false },
     ]);
   }
   return found.slice(-MAX_CARRIED).flat();

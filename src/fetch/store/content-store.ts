@@ -17,6 +17,8 @@ import { syncFolder, writeFileAtomically } from "../../base/atomic-file.ts";
 import { sha256 } from "../../base/digest.ts";
 import { systemCode } from "../../base/error.ts";
 import { FileSharer } from "../../base/share-file.ts";
+import type { Target } from "../../format/manifest/manifest.ts";
+import type { Verified } from "../../trust/verified.ts";
 import { FetchError } from "../fetch-error.ts";
 import { OBJECT_MODE, objectPath } from "./store-object.ts";
 
@@ -65,7 +67,7 @@ export class ContentStore {
   }
 
   /** @param path a file that was proven to have the digest and lasts; it stays as it is @throws the system's errors */
-  async add(path: string, digest: string): Promise<void> {
+  async add(path: string, { sha256_hash: digest }: Verified<Target>): Promise<void> {
     const object = objectPath(this.folder, digest);
     const { size, mode } = await lstat(path);
     if (size === 0 || this.has(digest, size)) return;

@@ -10,6 +10,7 @@
 import { mkdir } from "node:fs/promises";
 import { type Blob, PIECE_BYTES } from "../../format/manifest/blob.ts";
 import type { Pack } from "../../format/manifest/manifest.ts";
+import type { Verified } from "../../trust/verified.ts";
 import { FetchError } from "../fetch-error.ts";
 import { Blame } from "./blame.ts";
 import { fetchRun, type RunOutcome, type Task } from "./fetch-run.ts";
@@ -25,7 +26,7 @@ import { isAbsent, isWorthRepeating, type Source } from "./source.ts";
 export type TransferRequest = {
   /** Places that hold the same release, the best first. */
   readonly sources: readonly Source[];
-  readonly packs: readonly Pack[];
+  readonly packs: readonly Verified<Pack>[];
   /** Fetched in this order. */
   readonly blobs: readonly Blob[];
   readonly folder: string;

@@ -12,6 +12,7 @@ import {
 import type { HttpLimits } from "../../../src/fetch/transfer/http-limits.ts";
 import { PIECE_BYTES } from "../../../src/format/manifest/blob.ts";
 import type { Pack } from "../../../src/format/manifest/manifest.ts";
+import { markVerified, type Verified } from "../../../src/trust/verified.ts";
 import { noise } from "../../kit/world.ts";
 
 export const PACK = "targets-0.pack";
@@ -19,12 +20,13 @@ export const PACK = "targets-0.pack";
 /** Three pieces and a half. */
 export const content = noise(3.5 * PIECE_BYTES, 404);
 
-export function packOf(bytes: Uint8Array, asset = PACK): Pack {
+/** As if a proven manifest named it. */
+export function packOf(bytes: Uint8Array, asset = PACK): Verified<Pack> {
   const digest = (part: Uint8Array): string => createHash("sha256").update(part).digest("hex");
   const pieces = Array.from({ length: Math.ceil(bytes.length / PIECE_BYTES) }, (_, i) =>
     digest(bytes.subarray(i * PIECE_BYTES, (i + 1) * PIECE_BYTES)),
   );
-  return { asset, size_bytes: bytes.length, sha256_hash: digest(bytes), pieces };
+  return markVerified({ asset, size_bytes: bytes.length, sha256_hash: digest(bytes), pieces });
 }
 
 export const pack = packOf(content);
@@ -55,7 +57,7 @@ export class Device {
   async fetch(
     sources: readonly string[],
     connections = 1,
-    wanted: readonly Pack[] = [pack],
+    wanted: readonly Verified<Pack>[] = [pack],
     more: Partial<DownloadRequest> = {},
     options: Partial<DownloaderOptions> = {},
   ): Promise<Ended> {
