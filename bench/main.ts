@@ -9,6 +9,7 @@ npm run bench -- client                   size and start of a client with its an
 npm run bench -- restore                  what ten ways back take on the disk, over real releases of esbuild (2 min)
 npm run bench -- delta [PAIR] [--resume]  patches beside bsdiff, xdelta3 and zstd on nine pairs of real releases,
                                           and the bars; PAIR is a part of a pair's name (all: 20 to 40 min)
+npm run bench -- themis [PAIR]            what each model of THEMIS is worth, and what its bytes are spent on (all: 3 min)
 npm run bench -- growth [MIB]             time and memory of making patches on inputs of 1 MiB to 1 GiB,
                                           as a table and a plot; MIB is the largest input (64: 3 min, all: half an hour)
 
@@ -43,6 +44,9 @@ switch (what) {
     break;
   case "delta":
     await import("./delta.ts");
+    break;
+  case "themis":
+    await import("./themis.ts");
     break;
   case "growth":
     await import("./growth.ts");

@@ -24,10 +24,15 @@ import {
 } from "./container.ts";
 import { readExecutable } from "./executable.ts";
 import { masked } from "./mask.ts";
+import { leastThemisMemory } from "./memory.ts";
+import { NO_IMAGE } from "./ranges.ts";
 
 /** Of the target, and of the source. */
 const BYTES_EACH_BUCKET = 32;
 const BYTES_EACH_ADDRESS = 64;
+
+/** Executables at all; tables that count from a base; covers that are looked for without addresses. */
+export type Model = "executables" | "bases" | "masks";
 
 export type ThemisJob = {
   readonly source: ByteSource;
@@ -36,17 +41,21 @@ export type ThemisJob = {
   readonly memoryLimit: number;
   /** Beyond this the patch is given up. */
   readonly maxBytes?: number | undefined;
+  /** What is left out, to see what it is worth. */
+  readonly without?: Model | undefined;
   /** Hears what was spent on what, in bits. */
   readonly account?: (spent: readonly number[]) => void;
 };
 
 /** @throws ThemisError DIFF_TOO_LARGE; PatchTooLong */
-export function createThemis({ source, target, memoryLimit, maxBytes, account }: ThemisJob): Uint8Array {
+export function createThemis(job: ThemisJob): Uint8Array {
+  const { source, target, memoryLimit, maxBytes, account, without } = job;
   for (const { size } of [source, target]) {
     if (size > MAX_FILE_BYTES) throw tooLarge(`THEMIS ends at 2 GiB, and a file has ${mebibytes(size)}`);
   }
-  const [old, now] = [readExecutable(source), readExecutable(target)];
-  const covers = coversOf(source, target, old, now, memoryLimit);
+  const [old, now] = [imageFor(source, without), imageFor(target, without)];
+  const [seenOld, seenNow] = without === "masks" ? [NO_IMAGE, NO_IMAGE] : [old, now];
+  const covers = coversOf(source, target, seenOld, seenNow, memoryLimit);
   const held = new HeldBytes();
   const header: ThemisHeader = {
     sourceSize: source.size,
@@ -78,6 +87,13 @@ export function createThemis({ source, target, memoryLimit, maxBytes, account }:
   return Buffer.concat([writeThemisHeader(header, coded.length), coded]);
 }
 
+function imageFor(file: ByteSource, without: Model | undefined): Image {
+  if (without === "executables") return NO_IMAGE;
+  const image = readExecutable(file);
+  if (without !== "bases") return image;
+  return { ranges: image.ranges.map((range) => ({ ...range, bases: 0 })), bases: [] };
+}
+
 /** The table that has an entry for each so many bytes. */
 function logFor(logs: Logs, bytes: number, each: number): number {
   const wanted = Math.ceil(Math.log2(Math.max(1, bytes / each)));
@@ -91,8 +107,8 @@ function coversOf(
   now: Image,
   memoryLimit: number,
 ): Uint32Array {
-  // Both files masked, beside what the search takes.
-  const writerBytes = source.size + target.size;
+  // Both files masked, and the walk, which begins when the search has ended, at its least.
+  const writerBytes = source.size + target.size + leastThemisMemory;
   const plan = planCovers(
     { sourceSize: source.size, targetSize: target.size, purpose: "add", writerBytes },
     memoryLimit,

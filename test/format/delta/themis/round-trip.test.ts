@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { memorySource } from "../../../../src/base/byte-source.ts";
 import { createBsdiff } from "../../../../src/format/delta/bsdiff/create.ts";
+import { createThemis } from "../../../../src/format/delta/themis/create.ts";
 import { describeThemis } from "../../../../src/format/delta/themis/describe.ts";
 import { hasTool } from "../../../kit/tools.ts";
 import { noise } from "../../../kit/world.ts";
@@ -41,6 +42,31 @@ describe("bytes of no known kind", () => {
     const first = makeThemis(a, b);
     makeThemis(b, noise(70_000, 5));
     expect(Buffer.compare(makeThemis(a, b), first)).toBe(0);
+  });
+});
+
+describe("making", () => {
+  const files = { source: memorySource(text("old")), target: memorySource(noise(50_000, 6)) };
+
+  it("says no before it takes more memory than it may", () => {
+    expect(() => createThemis({ ...files, memoryLimit: 4 * 2 ** 20 })).toThrow(
+      expect.objectContaining({ code: "DIFF_TOO_LARGE", kind: "failed" }),
+    );
+  });
+
+  it("gives a patch up that becomes longer than it may", () => {
+    const memoryLimit = Number.POSITIVE_INFINITY;
+    expect(() => createThemis({ ...files, memoryLimit, maxBytes: 1000 })).toThrow(
+      expect.objectContaining({ code: "PATCH_TOO_LONG" }),
+    );
+  });
+
+  it("says what was spent on what", () => {
+    let spent: readonly number[] = [];
+    const memoryLimit = Number.POSITIVE_INFINITY;
+    const patch = createThemis({ ...files, memoryLimit, account: (bits) => (spent = bits) });
+    const bytes = spent.reduce((sum, bits) => sum + bits, 0) / 8;
+    expect(Math.abs(bytes - patch.length)).toBeLessThan(100);
   });
 });
 
