@@ -82,6 +82,7 @@ export async function loadTrustPolicy(
     refuseAnotherAnchor(pinned ?? authorities[0], own);
     const compiled = {
       anchors: own.trustAnchors,
+      anchorsOnly: true,
       product: own.product,
       threshold: thresholdOf(threshold, own),
     };

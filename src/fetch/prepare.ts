@@ -74,9 +74,20 @@ export function settleTrustFor(
   remember: TrustSettling["remember"],
 ): Promise<SettledTrust> {
   const remembered = state?.trustRoot();
+  const origin = state?.trustRootOrigin();
   const trusted = state?.trusted() ?? NOTHING_TRUSTED;
   const { signal } = request;
-  return settleTrust({ policy: request, sources, remembered, trusted, now: now(), signal, remember, notice });
+  return settleTrust({
+    policy: request,
+    sources,
+    remembered,
+    origin,
+    trusted,
+    now: now(),
+    signal,
+    remember,
+    notice,
+  });
 }
 
 /** @param deviceId for a device that has none yet */

@@ -2,6 +2,7 @@
 import type { InstalledRelease } from "../format/record/restore-point.ts";
 import { decodeTrustRoot } from "../format/trust-root/trust-root.ts";
 import { ReleaseError } from "../trust/release-error.ts";
+import type { TrustPolicy } from "../trust/trust-policy.ts";
 import { pinnedTrustRoot, type TrustRoot } from "../trust/trust-root.ts";
 import type { Verified } from "../trust/verified.ts";
 import { type DevicePlace, withRecords } from "./place.ts";
@@ -16,13 +17,27 @@ export function rememberedTrustRoot(state: DeviceState | undefined): Verified<Tr
 /** Under the device's lock, which is let go of again: a cut switch is another command's matter. @throws like withRecords */
 export function rememberTrustRoot(
   place: DevicePlace,
-  rebuildRecords: boolean | undefined,
+  { rebuildRecords, ...policy }: TrustPolicy & { readonly rebuildRecords?: boolean | undefined },
 ): (root: Verified<TrustRoot>, content: Uint8Array) => Promise<void> {
   return ({ document: { version } }, content) =>
     withRecords(place, rebuildRecords, async (state) => {
       const known = state.trustRoot();
-      if (known === undefined || decodeTrustRoot(known).version < version) state.rememberTrustRoot(content);
+      if (known !== undefined && decodeTrustRoot(known).version >= version) return;
+      state.rememberTrustRoot(
+        content,
+        originOf(known === undefined ? undefined : state.trustRootOrigin(), policy),
+      );
     });
+}
+
+/** An anchor that replaces one of them in a client takes over what that one began. @param known undefined at the beginning */
+function originOf(
+  known: readonly string[] | undefined,
+  { anchors, trustRoot, anchorsOnly }: TrustPolicy,
+): readonly string[] {
+  const own = anchors.map(({ fingerprintSha256 }) => fingerprintSha256);
+  if (known === undefined) return trustRoot?.kind === "document" ? [] : own;
+  return anchorsOnly ? [...new Set([...known, ...own])] : known;
 }
 
 /** Of a way back: an operator goes no lower than anybody else. @throws ReleaseError BELOW_MIN_SEQUENCE */

@@ -88,9 +88,17 @@ export class DeviceState {
     return text === undefined ? undefined : Buffer.from(text);
   }
 
+  /** SHA-256 of the pinned anchors by which this device came to it; none for a document that was pinned. */
+  trustRootOrigin(): readonly string[] {
+    return this.#facts.get<readonly string[]>("trust_root_origin") ?? [];
+  }
+
   /** @param content canonical JSON, and so a text */
-  rememberTrustRoot(content: Uint8Array): void {
-    this.#transaction(() => this.#facts.set("trust_root", Buffer.from(content).toString()));
+  rememberTrustRoot(content: Uint8Array, origin: readonly string[]): void {
+    this.#transaction(() => {
+      this.#facts.set("trust_root", Buffer.from(content).toString());
+      this.#facts.set("trust_root_origin", origin);
+    });
   }
 
   /** Which share of the devices this one is in follows from it; "" as long as none was made. Hex. */

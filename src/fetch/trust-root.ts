@@ -37,6 +37,8 @@ export type TrustSettling = {
   readonly sources: readonly Source[];
   /** In the device's records; undefined as long as none was believed. */
   readonly remembered: Uint8Array | undefined;
+  /** SHA-256 of the anchors by which the device came to it. */
+  readonly origin?: readonly string[] | undefined;
   readonly trusted: TrustedState;
   readonly now: Date;
   readonly signal?: AbortSignal | undefined;
@@ -70,6 +72,7 @@ export async function settleTrust(settling: TrustSettling): Promise<SettledTrust
 async function startingRoot(settling: TrustSettling): Promise<Verified<TrustRoot> | undefined> {
   const { policy, trusted, remember } = settling;
   const remembered = settling.remembered && pinnedTrustRoot(settling.remembered);
+  if (remembered) refuseForeign(settling);
   const pin = policy.trustRoot;
   if (pin?.kind === "document") {
     const pinned = pinnedTrustRoot(pin.content);
@@ -87,6 +90,19 @@ async function startingRoot(settling: TrustSettling): Promise<Verified<TrustRoot
     });
   }
   return believe(proveFirstTrustRoot(files, policy), files, settling);
+}
+
+/** @throws TrustError TRUST_ROOT_FOREIGN */
+function refuseForeign({ policy: { anchors, anchorsOnly }, origin = [] }: TrustSettling): void {
+  if (!anchorsOnly || anchors.some(({ fingerprintSha256 }) => origin.includes(fingerprintSha256))) return;
+  throw new TrustError(
+    "TRUST_ROOT_FOREIGN",
+    "the records hold a trust root that was begun by other anchors than the ones compiled in",
+    {
+      facts: { origin, anchors: anchors.map(({ fingerprintSha256 }) => fingerprintSha256) },
+      hint: "another client has run here; install into an empty root, or remove .themis/state.db and run themis-fetch repair --rebuild-records",
+    },
+  );
 }
 
 /** A pin stays where it was put, and the device goes on: that it is older says nothing. @throws TrustError */

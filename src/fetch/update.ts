@@ -60,7 +60,7 @@ export async function planOnly(
   const state = readRecords(place.themis, request.rebuildRecords);
   try {
     return await withSources(request, tools, async (sources) => {
-      const remember = remembers ? rememberTrustRoot(place, request.rebuildRecords) : undefined;
+      const remember = remembers ? rememberTrustRoot(place, request) : undefined;
       const trust = await settleTrustFor(request, sources, state, tools, remember);
       const offered = await discoverOffered(offeredFor(request, trust, sources, state, tools.now(), ""));
       const { followed } = offered;
@@ -283,7 +283,7 @@ async function discoverFirst(
 ): Promise<{ readonly offered: Offered; readonly trust: SettledTrust }> {
   const state = readRecords(place.themis, request.rebuildRecords);
   try {
-    const remember = rememberTrustRoot(place, request.rebuildRecords);
+    const remember = rememberTrustRoot(place, request);
     const trust = await settleTrustFor(request, sources, state, tools, remember);
     return {
       offered: await discoverOffered(offeredFor(request, trust, sources, state, tools.now(), deviceId)),

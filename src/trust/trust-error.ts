@@ -54,6 +54,8 @@ export type TrustErrorCode =
   | "ANCHOR_REVOKED"
   /** A trust root is wanted, none is remembered, and the source has no first one. */
   | "TRUST_ROOT_MISSING"
+  /** The one that is remembered was begun by other anchors than those that alone count here. */
+  | "TRUST_ROOT_FOREIGN"
   /** Not a trust root document, or one by which nobody could sign. */
   | "TRUST_ROOT_MALFORMED"
   /** Not the version that follows the one that is believed, or another document of the same version. */

@@ -29,6 +29,8 @@ export type TrustPolicy = Threshold & {
    * here, the policy is not complete, and verifies nothing.
    */
   readonly trustRoot?: TrustRootPin | undefined;
+  /** Of what a device remembers only a trust root counts that these very anchors began: nobody else's, who once ran there. */
+  readonly anchorsOnly?: boolean | undefined;
   /** Refuse what comes without a signed document of the device's channel. */
   readonly requireChannel?: boolean | undefined;
 };
@@ -42,9 +44,10 @@ export type TrustRootPin =
 /** The policy in a larger request, and nothing else of it. */
 export function policyOf(from: TrustPolicy): TrustPolicy {
   const { anchors, crls, requireCrl, threshold, anchorThreshold, logKeys, timestampAnchors } = from;
-  const { signerUsage, signerPolicy, revoked, product, minSequence, trustRoot, requireChannel } = from;
+  const { signerUsage, signerPolicy, revoked, product, minSequence, trustRoot, anchorsOnly, requireChannel } =
+    from;
   return {
     ...{ anchors, crls, requireCrl, threshold, anchorThreshold, logKeys, timestampAnchors },
-    ...{ signerUsage, signerPolicy, revoked, product, minSequence, trustRoot, requireChannel },
+    ...{ signerUsage, signerPolicy, revoked, product, minSequence, trustRoot, anchorsOnly, requireChannel },
   };
 }

@@ -471,7 +471,7 @@ describe.skipIf(!hasTool("openssl"))("a trust root", () => {
       const place = await findPlace(world.at(name));
       asked = async (path) => {
         if (path === "latest/manifest.json")
-          await rememberTrustRoot(place, false)(pinnedTrustRoot(next), next);
+          await rememberTrustRoot(place, { anchors: [] })(pinnedTrustRoot(next), next);
       };
       expect(await refusal("themis-fetch", ...update(source, name, ...fromSource()))).toBe("ANCHOR_REVOKED");
       asked = () => {};

@@ -249,9 +249,9 @@ describe("what is published already", () => {
     await appendRelease(log, await openBundle(bundle), signer);
     await prove(bundle);
     cpSync(bundle, grown, { recursive: true });
-    const other = ["--product", "other", "--version", "1.0.0", "--out", world.at("other-product")];
+    const other = ["--product", "other", "--version", "1.0.0", "--out", world.at("grows-the-log")];
     await ok("themis-bundle", "build", world.new, ...other);
-    await appendRelease(log, await openBundle(world.at("other-product")), signer);
+    await appendRelease(log, await openBundle(world.at("grows-the-log")), signer);
     await prove(grown);
     const proofThere = () => only().assets.find(({ name }) => name === LOG_PROOF)!.bytes;
     const proofIn = (folder: string) => readFileSync(join(folder, LOG_PROOF));
