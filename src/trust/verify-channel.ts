@@ -12,7 +12,7 @@ import { ReleaseError } from "./release-error.ts";
 import { policyOf, type TrustPolicy } from "./trust-policy.ts";
 import { checkAgainstTrustRoot } from "./trust-root.ts";
 import { markVerified, type Verified } from "./verified.ts";
-import { type ChannelMemory, type TrustedState, timeOf } from "./verify-release.ts";
+import { type ChannelMemory, type TrustedState, timeOf, timesOf } from "./verify-release.ts";
 import type { SignatureReport } from "./verify-signature.ts";
 import { verifyInThread } from "./verify-thread.ts";
 
@@ -53,7 +53,7 @@ export async function verifyChannel(request: ChannelRequest): Promise<VerifiedCh
   // A copy: what is parsed must be what was proven, whatever becomes of the caller's bytes meanwhile.
   const content = Uint8Array.from(documentBytes);
   const signature = Uint8Array.from(request.signatureBytes);
-  const report = await verifyInThread({ ...policyOf(request), content, signature, now: timeOf(request) });
+  const report = await verifyInThread({ ...policyOf(request), content, signature, ...timesOf(request) });
   const document = decodeChannel(content);
   checkAgainstTrustRoot(document, request);
   const digest = sha256(content);

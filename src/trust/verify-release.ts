@@ -13,7 +13,7 @@ import { checkGrown, type Logged, proveLogged, type SeenCheckpoint } from "./tra
 import { policyOf, type TrustPolicy } from "./trust-policy.ts";
 import { checkAgainstTrustRoot } from "./trust-root.ts";
 import { markVerified, type Verified } from "./verified.ts";
-import type { SignatureReport } from "./verify-signature.ts";
+import type { SignatureReport, SignatureRequest } from "./verify-signature.ts";
 import { verifyInThread } from "./verify-thread.ts";
 
 /** What a device remembers having believed; zero and "" when it is new. */
@@ -85,7 +85,7 @@ export async function verifyRelease(request: ReleaseRequest): Promise<VerifiedRe
   // A copy: what is parsed must be what was proven, whatever becomes of the caller's bytes meanwhile.
   const content = Uint8Array.from(request.manifestBytes);
   const signature = Uint8Array.from(request.signatureBytes);
-  const report = await verifyInThread({ ...policyOf(request), content, signature, now: timeOf(request) });
+  const report = await verifyInThread({ ...policyOf(request), content, signature, ...timesOf(request) });
   const manifest = decodeManifest(content);
   checkAgainstTrustRoot(manifest, request);
   checkFreshness(manifest, request);
@@ -99,6 +99,14 @@ export async function verifyRelease(request: ReleaseRequest): Promise<VerifiedRe
 /** A clock that was set back makes no certificate and no list good again. */
 export function timeOf({ now, trusted }: Pick<ReleaseRequest, "now" | "trusted">): Date {
   return new Date(Math.max(now.getTime(), trusted.latestTimeMs));
+}
+
+/** Certificates must be valid by the clock besides, so that one that stands wrong is named. */
+export function timesOf(
+  request: Pick<ReleaseRequest, "now" | "trusted">,
+): Pick<SignatureRequest, "now" | "validAt"> {
+  const now = timeOf(request);
+  return { now, validAt: [request.now, now] };
 }
 
 export type FreshnessRequest = Pick<

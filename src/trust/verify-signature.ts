@@ -53,9 +53,11 @@ export type SignatureRequest = TrustPolicy & {
   readonly content: Uint8Array;
   readonly signature: Uint8Array;
   readonly now: Date;
+  /** When the certificates of a path must be valid; default: now. Lists are judged as of now. */
+  readonly validAt?: readonly Date[] | undefined;
 };
 
-type CheckedRequest = SignatureRequest & Pick<TimedPolicy, "validAt"> & { readonly checks: SignatureChecks };
+type CheckedRequest = SignatureRequest & { readonly checks: SignatureChecks };
 
 /** @throws TrustError, with any code but ANCHOR_MALFORMED and CRL_MALFORMED */
 export function verifySignature(request: SignatureRequest): SignatureReport {
@@ -68,8 +70,8 @@ export function verifySignature(request: SignatureRequest): SignatureReport {
   return { signers: verified.map(({ report }) => report) };
 }
 
-/** A policy, and the times at which the certificates of a path must be valid; default: now. Lists are judged as of now. */
-export type TimedPolicy = TrustPolicy & { readonly validAt?: readonly Date[] | undefined };
+/** A policy, and the times for it. */
+export type TimedPolicy = TrustPolicy & Pick<SignatureRequest, "validAt">;
 
 export type ForEachRequest = Pick<SignatureRequest, "content" | "signature" | "now"> & {
   readonly policies: readonly TimedPolicy[];
