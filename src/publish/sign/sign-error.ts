@@ -29,6 +29,7 @@ const kinds = {
   TOKEN_PIN_LOCKED: "usage",
   TOKEN_FAILED: "failed",
   SIGNATURE_UNVERIFIABLE: "refused",
+  SIGNING_REQUEST_MISMATCH: "refused",
   SIGNATURE_FULL: "usage",
   ALREADY_SIGNED: "usage",
   CRL_UNRELATED: "usage",
