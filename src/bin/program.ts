@@ -189,6 +189,7 @@ const ACTIONS = new Set([
     "build",
     "assemble",
     "sign",
+    "resign",
     "timestamp",
     "verify",
     "publish",

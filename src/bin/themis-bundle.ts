@@ -23,6 +23,7 @@ const commands = {
   build: async () => (await import("./bundle/build.ts")).buildCommand,
   assemble: async () => (await import("./bundle/assemble.ts")).assembleCommand,
   sign: async () => (await import("./bundle/sign.ts")).signCommand,
+  resign: async () => (await import("./bundle/resign.ts")).resignCommand,
   timestamp: async () => (await import("./bundle/timestamp.ts")).timestampCommand,
   root: async () => (await import("./bundle/root.ts")).rootCommand,
   crl: async () => (await import("./bundle/crl.ts")).crlCommand,

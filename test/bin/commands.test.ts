@@ -17,7 +17,7 @@ afterAll(() => world.remove());
 
 const LEVELS: readonly (readonly ["themis-bundle" | "themis-fetch", ...string[]])[] = [
   ["themis-bundle"],
-  ...["keygen", "build", "sign", "crl", "verify", "publish", "inspect", "keys", "delta"].map(
+  ...["keygen", "build", "sign", "resign", "crl", "verify", "publish", "inspect", "keys", "delta"].map(
     (name) => ["themis-bundle", name] as const,
   ),
   ["themis-bundle", "keys", "list"],
@@ -27,7 +27,6 @@ const LEVELS: readonly (readonly ["themis-bundle" | "themis-fetch", ...string[]]
   ...[
     "verify",
     "verify-chain",
-    "check",
     "plan",
     "download",
     "update",
@@ -36,7 +35,6 @@ const LEVELS: readonly (readonly ["themis-bundle" | "themis-fetch", ...string[]]
     "bundle",
     "config",
     "migrate-config",
-    "doctor",
     "status",
     "history",
     "restore-points",
