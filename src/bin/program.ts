@@ -190,6 +190,7 @@ const ACTIONS = new Set([
     "assemble",
     "sign",
     "resign",
+    "attest",
     "timestamp",
     "verify",
     "publish",

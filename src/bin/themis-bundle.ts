@@ -25,6 +25,7 @@ const commands = {
   sign: async () => (await import("./bundle/sign.ts")).signCommand,
   resign: async () => (await import("./bundle/resign.ts")).resignCommand,
   timestamp: async () => (await import("./bundle/timestamp.ts")).timestampCommand,
+  attest: async () => (await import("./bundle/attest.ts")).attestCommand,
   root: async () => (await import("./bundle/root.ts")).rootCommand,
   crl: async () => (await import("./bundle/crl.ts")).crlCommand,
   verify: async () => (await import("./bundle/verify.ts")).verifyCommand,

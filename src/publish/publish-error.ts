@@ -23,6 +23,8 @@ const kinds = {
   PAGE_CONFLICT: ["refused", "general"],
   CHANNEL_UNREADABLE: ["usage", "general"],
   CHANNEL_REFUSED: ["refused", "general"],
+  PREDICATE_INVALID: ["usage", "general"],
+  PROVENANCE_UNKNOWN: ["usage", "general"],
   CLIENT_INVALID: ["usage", "general"],
   CLIENT_TEMPLATE: ["failed", "local"],
   NODE_UNSUITABLE: ["usage", "general"],
