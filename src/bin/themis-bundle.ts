@@ -34,6 +34,7 @@ const commands = {
   prune: async () => (await import("./bundle/prune.ts")).pruneCommand,
   client: async () => (await import("./bundle/client.ts")).clientCommand,
   inspect: async () => (await import("./bundle/inspect.ts")).inspectCommand,
+  explain: async () => (await import("./bundle/explain.ts")).explainCommand,
   log: async () => (await import("./bundle/log.ts")).logCommand,
   keys: async () => (await import("./bundle/keys.ts")).keysCommand,
   delta: async () => (await import("./bundle/delta.ts")).deltaCommand,

@@ -23,6 +23,7 @@ const kinds = {
   PAGE_CONFLICT: ["refused", "general"],
   CHANNEL_UNREADABLE: ["usage", "general"],
   CHANNEL_REFUSED: ["refused", "general"],
+  FILE_UNKNOWN: ["usage", "general"],
   PREDICATE_INVALID: ["usage", "general"],
   PROVENANCE_UNKNOWN: ["usage", "general"],
   CLIENT_INVALID: ["usage", "general"],

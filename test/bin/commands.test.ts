@@ -23,6 +23,7 @@ const LEVELS: readonly (readonly ["themis-bundle" | "themis-fetch", ...string[]]
     "sign",
     "resign",
     "attest",
+    "explain",
     "crl",
     "verify",
     "publish",
