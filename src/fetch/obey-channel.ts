@@ -3,13 +3,17 @@ import { randomBytes } from "node:crypto";
 import { DEVICE_ID_BYTES } from "../format/channel/rollout.ts";
 import type { Manifest } from "../format/manifest/manifest.ts";
 import { type ChannelDecision, type ChannelDevice, decideChannel } from "../trust/channel-decision.ts";
-import { checkChannelFreshness, havingBelieved } from "../trust/verify-channel.ts";
+import type { TrustPolicy } from "../trust/trust-policy.ts";
+import { policyFor, type TrustRoot } from "../trust/trust-root.ts";
+import { checkChannelFreshness, havingBelieved, verifyChannel } from "../trust/verify-channel.ts";
+import { NOTHING_TRUSTED } from "../trust/verify-release.ts";
 import type { Followed } from "./follow-channel.ts";
 import { whoActs } from "./install/close-entry.ts";
 import type { Installation } from "./install/install.ts";
 import type { Recovery } from "./install/recover.ts";
 import { strategyFor } from "./install/strategy.ts";
 import { type DevicePlace, findPlace, withDevice } from "./place.ts";
+import { rememberedTrustRoot } from "./remember-trust-root.ts";
 import type { DeviceState } from "./state.ts";
 import { type ChannelNews, NOTHING_PLANNED, type Offer } from "./update-report.ts";
 import type { UpdateRequest, UpdateTools } from "./update-request.ts";
@@ -49,6 +53,26 @@ export function believe(
   return decided;
 }
 
+/**
+ * By the trust root that the records hold by now: another command may have learned of a newer one meanwhile.
+ *
+ * @param believed by which it was proven @throws what verifyChannel throws
+ */
+export async function proveFollowedAgain(
+  { document, bytes }: Followed,
+  believed: TrustRoot | undefined,
+  policy: TrustPolicy,
+  { state, now }: Pick<Installation, "state" | "now">,
+): Promise<void> {
+  const newest = rememberedTrustRoot(state);
+  if (newest === undefined || newest.sha256 === believed?.sha256) return;
+  await verifyChannel({
+    ...policyFor(newest, "channel", policy),
+    ...{ documentBytes: bytes.document, signatureBytes: bytes.signature, channel: document.channel },
+    ...{ now: now(), trusted: NOTHING_TRUSTED },
+  });
+}
+
 /** Hex. */
 export function newDeviceId(): string {
   return randomBytes(DEVICE_ID_BYTES).toString("hex");
@@ -57,11 +81,13 @@ export function newDeviceId(): string {
 /** For who only looks: that this document was seen counts from now on. @throws what withDevice and believe throw */
 export async function remember(
   followed: Followed,
-  { root, gate, signal }: Pick<UpdateRequest, "root" | "gate" | "signal">,
+  request: UpdateRequest,
   tools: Pick<UpdateTools, "now">,
 ): Promise<void> {
+  const { root, gate, signal } = request;
   const place = await findPlace(root);
   await withDevice(place, { now: tools.now, signal, ...(gate && { gate }) }, async ({ state, now }) => {
+    await proveFollowedAgain(followed, undefined, request, { state, now });
     const { channel } = followed.document;
     checkChannelFreshness(followed, { channel, now: now(), trusted: state.trusted() });
     state.makeDeviceId(newDeviceId());

@@ -99,13 +99,13 @@ export function offeredFor(
   now: Date,
   deviceId: string,
 ): OfferedRequest {
-  const { version, channel, allowDowngrade = false, only, repairs = false, signal } = request;
+  const { version, channel, allowDowngrade = false, only, signal } = request;
   const trusted = trustedFor(request, state);
   return {
     ...releasePolicy(request, trust),
     channelTrust: trust.channel,
     ...{ sources, version, channel, allowDowngrade, trusted, now, signal },
-    isRepair: only !== undefined || repairs,
+    isRepair: only !== undefined,
     hasOneRelease: request.offline !== undefined,
     device: deviceFor(request, state, deviceId),
     kept: state?.keptRelease(),

@@ -2,6 +2,7 @@
 import type { InstalledRelease } from "../format/record/restore-point.ts";
 import { decodeTrustRoot } from "../format/trust-root/trust-root.ts";
 import { ReleaseError } from "../trust/release-error.ts";
+import { TrustError } from "../trust/trust-error.ts";
 import type { TrustPolicy } from "../trust/trust-policy.ts";
 import { pinnedTrustRoot, type TrustRoot } from "../trust/trust-root.ts";
 import type { Verified } from "../trust/verified.ts";
@@ -22,12 +23,25 @@ export function rememberTrustRoot(
   return ({ document: { version } }, content) =>
     withRecords(place, rebuildRecords, async (state) => {
       const known = state.trustRoot();
-      if (known !== undefined && decodeTrustRoot(known).version >= version) return;
+      if (known !== undefined && decodeTrustRoot(known).version >= version) {
+        refuseOther(known, version, content);
+        return;
+      }
       state.rememberTrustRoot(
         content,
         originOf(known === undefined ? undefined : state.trustRootOrigin(), policy),
       );
     });
+}
+
+/** Two commands that met different documents of one version have met an attack. @throws TrustError TRUST_ROOT_VERSION */
+function refuseOther(known: Uint8Array, version: number, content: Uint8Array): void {
+  if (decodeTrustRoot(known).version > version || Buffer.compare(known, content) === 0) return;
+  throw new TrustError(
+    "TRUST_ROOT_VERSION",
+    `another command has believed another trust root ${version} meanwhile, and each version is one document`,
+    { facts: { version } },
+  );
 }
 
 /** An anchor that replaces one of them in a client takes over what that one began. @param known undefined at the beginning */

@@ -17,8 +17,8 @@ import {
   type ProvenTrustRoot,
   pinnedTrustRoot,
   policyFor,
-  proveFirstTrustRoot,
-  proveNextTrustRoot,
+  proveFirstInThread,
+  proveNextInThread,
   type TrustRoot,
   type TrustRootFiles,
 } from "../trust/trust-root.ts";
@@ -56,28 +56,32 @@ export type SettledTrust = {
 
 /** @throws TrustError; ReleaseError PRODUCT_MISMATCH; FetchError SOURCE_*, ASSET_SIZE; what `remember` throws */
 export async function settleTrust(settling: TrustSettling): Promise<SettledTrust> {
-  const { policy, trusted, now } = settling;
+  const { policy } = settling;
   let root = await startingRoot(settling);
   if (root === undefined) return { root, release: policyOf(policy), channel: policyOf(policy) };
   for (let step = 0; step < MAX_STEPS; step++) {
     const files = await readTrustRoot(root.document.version + 1, settling);
     if (files === "absent") break;
-    root = await believe(proveNextTrustRoot(root, files, policy), files, settling);
+    root = await believe(
+      await proveNextInThread(root, files, { crls: policy.crls, now: timeOf(settling) }),
+      files,
+      settling,
+    );
   }
-  checkNotExpired(root, Math.max(now.getTime(), trusted.latestTimeMs));
+  checkNotExpired(root, timeOf(settling).getTime());
   return { root, release: policyFor(root, "release", policy), channel: policyFor(root, "channel", policy) };
 }
 
 /** What is there to begin with. undefined when no trust root is wanted. */
 async function startingRoot(settling: TrustSettling): Promise<Verified<TrustRoot> | undefined> {
-  const { policy, trusted, remember } = settling;
+  const { policy, remember } = settling;
   const remembered = settling.remembered && pinnedTrustRoot(settling.remembered);
   if (remembered) refuseForeign(settling);
   const pin = policy.trustRoot;
   if (pin?.kind === "document") {
     const pinned = pinnedTrustRoot(pin.content);
     if (remembered === undefined || isAhead(pinned, remembered)) {
-      refuseOtherProduct(pinned, trusted);
+      refuseOtherProduct(pinned, settling);
       await remember?.(pinned, pin.content);
       return pinned;
     }
@@ -89,7 +93,7 @@ async function startingRoot(settling: TrustSettling): Promise<Verified<TrustRoot
       hint: "themis-bundle root publish puts it there; a pinned one is named by --trust-root FILE",
     });
   }
-  return believe(proveFirstTrustRoot(files, policy), files, settling);
+  return believe(await proveFirstInThread(files, policy, timeOf(settling)), files, settling);
 }
 
 /** @throws TrustError TRUST_ROOT_FOREIGN */
@@ -124,22 +128,32 @@ function isAhead(pinned: TrustRoot, remembered: TrustRoot): boolean {
 async function believe(
   { root, report }: ProvenTrustRoot,
   { content }: TrustRootFiles,
-  { trusted, remember, notice }: TrustSettling,
+  settling: TrustSettling,
 ): Promise<Verified<TrustRoot>> {
-  refuseOtherProduct(root, trusted);
+  const { remember, notice } = settling;
+  refuseOtherProduct(root, settling);
   await remember?.(root, content);
   const who = report.signers.map(({ subject }) => subject).join("; ");
   notice?.(`the trust root ${root.document.version} is believed, signed by ${who}`);
   return root;
 }
 
-/** @throws ReleaseError PRODUCT_MISMATCH */
-function refuseOtherProduct({ document: { product } }: TrustRoot, trusted: TrustedState): void {
-  if (trusted.product === "" || trusted.product === product) return;
-  throw new ReleaseError(
-    "PRODUCT_MISMATCH",
-    `the trust root is of ${product}, this device runs ${trusted.product}`,
-  );
+/**
+ * Before it is remembered: the anchors may vouch for other products' trust roots too, and one of those would be refused
+ * for ever after.
+ *
+ * @throws ReleaseError PRODUCT_MISMATCH
+ */
+function refuseOtherProduct({ document: { product } }: TrustRoot, { trusted, policy }: TrustSettling): void {
+  for (const own of [trusted.product, policy.product ?? ""]) {
+    if (own === "" || own === product) continue;
+    throw new ReleaseError("PRODUCT_MISMATCH", `the trust root is of ${product}, this device runs ${own}`);
+  }
+}
+
+/** A clock that was set back does not make certificates good again. */
+function timeOf({ now, trusted }: TrustSettling): Date {
+  return new Date(Math.max(now.getTime(), trusted.latestTimeMs));
 }
 
 type Reading = Pick<TrustSettling, "sources" | "signal">;
@@ -150,15 +164,20 @@ export async function readTrustRoot(
   { sources, signal }: Reading,
 ): Promise<TrustRootFiles | "absent"> {
   const errors: unknown[] = [];
+  let isAbsent = false;
   for (const source of sources) {
     try {
-      return await readTrustRootAt(source, version, signal);
+      // One that has none may be behind, or hide it: the others are asked too.
+      const found = await readTrustRootAt(source, version, signal);
+      if (found !== "absent") return found;
+      isAbsent = true;
     } catch (error) {
       signal?.throwIfAborted();
       if (!(error instanceof FetchError)) throw error;
       errors.push(error);
     }
   }
+  if (isAbsent) return "absent";
   throw errors[0];
 }
 

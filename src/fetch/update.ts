@@ -21,7 +21,14 @@ import { runBeforeHook } from "./hooks.ts";
 import type { Installation } from "./install/install.ts";
 import { keepRestorePoints } from "./install/keep-restore-points.ts";
 import type { Recovery } from "./install/recover.ts";
-import { believe, DecisionChanged, newDeviceId, noteDowngrade, stayingOffer } from "./obey-channel.ts";
+import {
+  believe,
+  DecisionChanged,
+  newDeviceId,
+  noteDowngrade,
+  proveFollowedAgain,
+  stayingOffer,
+} from "./obey-channel.ts";
 import { discoverOffered, type Offered } from "./offered.ts";
 import { type DevicePlace, findPlace, withDevice } from "./place.ts";
 import { changesNothing } from "./plan.ts";
@@ -148,6 +155,7 @@ async function runFrom(
     refuseUnconfirmed(recovery);
     const device = deviceFor(request, state, deviceId);
     const channel = followed && newsOf(followed, device);
+    if (followed) await proveFollowedAgain(followed, trust.root, request, installation);
     const decision = followed && believe(followed, request, device, installation, recovery);
     if (offered.kind === "stay") {
       const staying = await stayingOffer(request, place, state, offered.followed, channel);

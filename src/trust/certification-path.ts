@@ -50,6 +50,7 @@ export function verifyCertificatePath(request: CertificatePathRequest): Verified
   if ([now, first, ...others].some((time) => Number.isNaN(time.getTime())))
     throw new TypeError("now is not a time");
   const rules = {
+    checks,
     purpose: request.purpose ?? "codesigning",
     policies: request.policies ?? noPolicyInputs,
   };
@@ -101,7 +102,7 @@ function isNotRevoked(
     for (const own of findPaths(search)) {
       const stands = attempt(() => {
         refuseRevokedKeys(own, request);
-        validatePath(own, listSignerRules(now));
+        validatePath(own, listSignerRules(now, checks));
         return isNotRevoked(own, [...signers, signer], request, checks);
       }, []);
       if (stands !== undefined) return true;
@@ -111,8 +112,8 @@ function isNotRevoked(
   return checkRevocation(path, requireCrl, { crls, intermediates, now, checks, isTrusted });
 }
 
-function listSignerRules(now: Date): PathRules {
-  return { now, purpose: "any", policies: noPolicyInputs };
+function listSignerRules(now: Date, checks: SignatureChecks): PathRules {
+  return { now, checks, purpose: "any", policies: noPolicyInputs };
 }
 
 /** The key and not the certificate: whoever has it makes himself another one, or has another CA's for it. */

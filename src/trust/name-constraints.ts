@@ -21,6 +21,12 @@ export class NameConstraintState {
   /** One list for each CA and form. */
   readonly #permitted: (readonly GeneralName[])[] = [];
   readonly #excluded: GeneralName[] = [];
+  readonly #counted: (comparisons: number) => void;
+
+  /** @param counted told of comparisons before they are made; it may throw */
+  constructor(counted: (comparisons: number) => void = () => {}) {
+    this.#counted = counted;
+  }
 
   add({ permitted, excluded }: NameConstraints): void {
     this.#permitted.push(...Map.groupBy(permitted, formOf).values());
@@ -30,7 +36,10 @@ export class NameConstraintState {
   /** @returns the first name that is not allowed and why, for a message */
   refusal(certificate: Certificate): string | undefined {
     if (this.#permitted.length === 0 && this.#excluded.length === 0) return undefined;
-    for (const name of namesOf(certificate)) {
+    const names = namesOf(certificate);
+    const bases = this.#permitted.reduce((sum, { length }) => sum + length, this.#excluded.length);
+    this.#counted(names.length * bases);
+    for (const name of names) {
       const why = this.#refusalOf(name);
       if (why !== undefined) return `${nameText(name)} ${why}`;
     }

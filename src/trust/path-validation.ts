@@ -11,6 +11,7 @@ import { ANY_POLICY, extendedKeyUsages, keyUsages } from "../format/cms/certific
 import type { TrustAnchor } from "./anchor.ts";
 import { NameConstraintState } from "./name-constraints.ts";
 import { PolicyGraph, type PolicyInputs, type PolicyOutcome } from "./policy-graph.ts";
+import type { SignatureChecks } from "./signature-checks.ts";
 import { TrustError } from "./trust-error.ts";
 
 export type CertificatePath = {
@@ -26,11 +27,13 @@ export type PathRules = {
   readonly now: Date;
   readonly purpose: Purpose;
   readonly policies: PolicyInputs;
+  /** Counts what is compared; default: nobody does. */
+  readonly checks?: SignatureChecks | undefined;
 };
 
 /** @throws TrustError CHAIN_EXPIRED, CHAIN_INVALID, CHAIN_NAME_CONSTRAINTS, CHAIN_POLICY, SIGNER_EXPIRED, SIGNER_NOT_YET_VALID, SIGNER_PURPOSE */
 export function validatePath({ certificates, anchor }: CertificatePath, rules: PathRules): PolicyOutcome {
-  const names = new NameConstraintState();
+  const names = new NameConstraintState((comparisons) => rules.checks?.names(comparisons));
   const policies = new PolicyGraph(rules.policies, certificates.length);
   const authorities = [anchor.certificate, ...certificates.slice(1).reverse()];
   let pathLength = Number.POSITIVE_INFINITY;

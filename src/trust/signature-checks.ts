@@ -13,6 +13,9 @@ import { TrustError } from "./trust-error.ts";
 /** An honest chain needs one check a link and one a list; cross-signing doubles it. */
 const MAX_SIGNATURE_CHECKS = 128;
 
+/** Names held against constraints, of all paths together: as many of both as one certificate may have. */
+const MAX_NAME_CHECKS = 2 ** 16;
+
 /** Ways that were tried, each of them cheap; eight honest links in any order take less than a hundred. */
 const MAX_STEPS = 4096;
 
@@ -26,6 +29,7 @@ export class SignatureChecks {
   readonly #known = new Map<Signed, Map<Certificate, boolean | TrustError>>();
   #checks = 0;
   #steps = 0;
+  #names = 0;
 
   /** @throws TrustError CHAIN_TOO_COMPLEX; SIGNATURE_ALGORITHM when the key or algorithm is none of ours */
   isSignedBy(signed: Signed, by: Certificate): boolean {
@@ -40,6 +44,12 @@ export class SignatureChecks {
   /** @throws TrustError CHAIN_TOO_COMPLEX */
   step(): void {
     if (++this.#steps > MAX_STEPS) throw tooComplex(`${MAX_STEPS} steps`);
+  }
+
+  /** @param count of comparisons that come next @throws TrustError CHAIN_TOO_COMPLEX */
+  names(count: number): void {
+    this.#names += count;
+    if (this.#names > MAX_NAME_CHECKS) throw tooComplex(`${MAX_NAME_CHECKS} comparisons of names`);
   }
 
   #check({ tbs, signatureAlgorithm, signature }: Signed, by: Certificate): boolean | TrustError {

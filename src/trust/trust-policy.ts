@@ -46,8 +46,9 @@ export function policyOf(from: TrustPolicy): TrustPolicy {
   const { anchors, crls, requireCrl, threshold, anchorThreshold, logKeys, timestampAnchors } = from;
   const { signerUsage, signerPolicy, revoked, product, minSequence, trustRoot, anchorsOnly, requireChannel } =
     from;
+  // Every field by its name: one that is forgotten does not compile.
   return {
     ...{ anchors, crls, requireCrl, threshold, anchorThreshold, logKeys, timestampAnchors },
     ...{ signerUsage, signerPolicy, revoked, product, minSequence, trustRoot, anchorsOnly, requireChannel },
-  };
+  } satisfies { readonly [Field in keyof Required<TrustPolicy>]: TrustPolicy[Field] };
 }

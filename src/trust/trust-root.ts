@@ -4,8 +4,8 @@
  *   version 1      pinned as it is, or signed by the pinned anchors and by its own root role
  *   version n + 1  signed by the root role of n, and by its own: neither the old keys nor the new ones alone can do it
  *
- * Certificates end, and a device may sleep through that: who signed a trust root is judged as of when it says that it
- * was issued. What holds for now is `expires`, of the newest one alone, and revocation lists, which have no past.
+ * Certificates end, and a device may sleep through that: who signs for a role is judged as of when the trust root says that
+ * it was issued, and who signs for the pin as of now. What holds for now is `expires`, of the newest one alone, and revocation lists, which have no past.
  */
 import { sha256 } from "../base/digest.ts";
 import { ThemisError } from "../base/error.ts";
@@ -24,7 +24,13 @@ import { distinct } from "./threshold.ts";
 import { TrustError } from "./trust-error.ts";
 import { policyOf, type TrustPolicy } from "./trust-policy.ts";
 import { markVerified, type Verified } from "./verified.ts";
-import { type SignatureReport, verifyForEach } from "./verify-signature.ts";
+import {
+  type ForEachRequest,
+  type SignatureReport,
+  type TimedPolicy,
+  verifyForEach,
+} from "./verify-signature.ts";
+import { verifyInThread } from "./verify-thread.ts";
 
 /** Read, and not believed for that. */
 export type TrustRoot = {
@@ -39,8 +45,8 @@ export type TrustRoot = {
 /** As they lie at a source. */
 export type TrustRootFiles = { readonly content: Uint8Array; readonly signature: Uint8Array };
 
-/** The moment, and the lists that the caller brings. They can revoke; none is required, as none is of then. */
-export type ProofTools = Pick<TrustPolicy, "crls">;
+/** The moment, and the lists that the caller brings. They can revoke; none is required of those who sign for a role. */
+export type ProofTools = Pick<TrustPolicy, "crls"> & { readonly now: Date };
 
 export type ProvenTrustRoot = { readonly root: Verified<TrustRoot>; readonly report: SignatureReport };
 
@@ -75,24 +81,59 @@ export function pinnedTrustRoot(content: Uint8Array): Verified<TrustRoot> {
  * @param pinned what it takes to be believed besides its own root role
  * @throws TrustError
  */
-export function proveFirstTrustRoot(files: TrustRootFiles, pinned: TrustPolicy): ProvenTrustRoot {
-  const root = readTrustRoot(files.content);
-  const { version } = root.document;
-  if (version !== 1) throw wrongVersion(`the first trust root has version ${version} and not 1`, version, 1);
-  const { anchors, threshold, anchorThreshold, crls } = pinned;
-  return proven(root, files, [{ anchors, threshold, anchorThreshold, crls }, rootRole(root, { crls })]);
+export function proveFirstTrustRoot(files: TrustRootFiles, pinned: TrustPolicy, now: Date): ProvenTrustRoot {
+  return proven(firstProof(files, pinned, now));
+}
+
+/** The same, by the thread. @throws TrustError */
+export function proveFirstInThread(
+  files: TrustRootFiles,
+  pinned: TrustPolicy,
+  now: Date,
+): Promise<ProvenTrustRoot> {
+  return provenInThread(firstProof(files, pinned, now));
 }
 
 /** @throws TrustError */
 export function proveNextTrustRoot(
   before: Verified<TrustRoot>,
   files: TrustRootFiles,
-  tools: ProofTools = {},
+  tools: ProofTools,
 ): ProvenTrustRoot {
+  return proven(nextProof(before, files, tools));
+}
+
+/** The same, by the thread. @throws TrustError */
+export async function proveNextInThread(
+  before: Verified<TrustRoot>,
+  files: TrustRootFiles,
+  tools: ProofTools,
+): Promise<ProvenTrustRoot> {
+  return provenInThread(nextProof(before, files, tools));
+}
+
+/** What was read, and who must have signed it. */
+type Proof = { readonly root: TrustRoot; readonly request: ForEachRequest };
+
+/**
+ * Whoever holds a pinned anchor's signer could write `issued` into its past, and a signer whose certificate is over, or
+ * whom no list vouches for where one must, would rule new devices for good: for the pin it is as of now.
+ */
+function firstProof(files: TrustRootFiles, pinned: TrustPolicy, now: Date): Proof {
+  const root = readTrustRoot(files.content);
+  const { version } = root.document;
+  if (version !== 1) throw wrongVersion(`the first trust root has version ${version} and not 1`, version, 1);
+  const { anchors, threshold, anchorThreshold, crls, requireCrl, timestampAnchors } = pinned;
+  const pin = { anchors, threshold, anchorThreshold, crls, requireCrl, timestampAnchors };
+  return { root, request: { ...files, now, policies: [pin, rootRole(root, root, { crls })] } };
+}
+
+function nextProof(before: Verified<TrustRoot>, files: TrustRootFiles, { crls, now }: ProofTools): Proof {
   const root = readTrustRoot(files.content);
   checkSuccession(before.document, root.document);
   checkNotWeaker(before, root);
-  return proven(root, files, [rootRole(before, tools), rootRole(root, tools)]);
+  const policies = [rootRole(before, root, { crls }), rootRole(root, root, { crls })];
+  return { root, request: { ...files, now, policies } };
 }
 
 /**
@@ -102,7 +143,7 @@ export function proveNextTrustRoot(
  */
 export function checkOwnRole(files: TrustRootFiles): TrustRoot {
   const root = readTrustRoot(files.content);
-  verifyForEach({ ...files, now: new Date(root.document.issued) }, [rootRole(root, {})]);
+  verifyForEach({ ...files, now: new Date(root.document.issued), policies: [rootRole(root, root, {})] });
   return root;
 }
 
@@ -174,8 +215,13 @@ function checkSuccession(before: TrustRootDocument, { version }: TrustRootDocume
     throw wrongVersion(`the trust root has version ${version} in the place of ${wanted}`, version, wanted);
 }
 
-function rootRole(root: TrustRoot, { crls }: ProofTools): TrustPolicy {
-  return demandsOf(root, "root", { crls });
+/** @param signed the one that is to be proven: who signs it is judged as of when it was issued */
+function rootRole(
+  root: TrustRoot,
+  { document: { issued } }: TrustRoot,
+  lists: Pick<TrustPolicy, "crls">,
+): TimedPolicy {
+  return { ...demandsOf(root, "root", lists), validAt: [new Date(issued)] };
 }
 
 function demandsOf(root: TrustRoot, name: RoleName, base: Omit<TrustPolicy, "anchors">): TrustPolicy {
@@ -197,8 +243,12 @@ function demandsOf(root: TrustRoot, name: RoleName, base: Omit<TrustPolicy, "anc
   };
 }
 
-function proven(root: TrustRoot, files: TrustRootFiles, policies: readonly TrustPolicy[]): ProvenTrustRoot {
-  const report = verifyForEach({ ...files, now: new Date(root.document.issued) }, policies);
+function proven({ root, request }: Proof): ProvenTrustRoot {
+  return { root: markVerified(root), report: verifyForEach(request) };
+}
+
+async function provenInThread({ root, request }: Proof): Promise<ProvenTrustRoot> {
+  const report = await verifyInThread(request);
   return { root: markVerified(root), report };
 }
 

@@ -12,7 +12,7 @@ import { ReleaseError } from "./release-error.ts";
 import { policyOf, type TrustPolicy } from "./trust-policy.ts";
 import { checkAgainstTrustRoot } from "./trust-root.ts";
 import { markVerified, type Verified } from "./verified.ts";
-import type { ChannelMemory, TrustedState } from "./verify-release.ts";
+import { type ChannelMemory, type TrustedState, timeOf } from "./verify-release.ts";
 import type { SignatureReport } from "./verify-signature.ts";
 import { verifyInThread } from "./verify-thread.ts";
 
@@ -42,7 +42,7 @@ export const MAX_CHANNEL_STEP = 2 ** 20;
 
 /** @throws TrustError, JsonError, DocumentError, ReleaseError PRODUCT_MISMATCH, CHANNEL_*, FAST_FORWARD */
 export async function verifyChannel(request: ChannelRequest): Promise<VerifiedChannel> {
-  const { documentBytes, now } = request;
+  const { documentBytes } = request;
   // Far below what a signed document may have: the profile's bound is the manifest's.
   if (documentBytes.length > MAX_CHANNEL_BYTES) {
     throw new DocumentError(
@@ -53,7 +53,7 @@ export async function verifyChannel(request: ChannelRequest): Promise<VerifiedCh
   // A copy: what is parsed must be what was proven, whatever becomes of the caller's bytes meanwhile.
   const content = Uint8Array.from(documentBytes);
   const signature = Uint8Array.from(request.signatureBytes);
-  const report = await verifyInThread({ ...policyOf(request), content, signature, now });
+  const report = await verifyInThread({ ...policyOf(request), content, signature, now: timeOf(request) });
   const document = decodeChannel(content);
   checkAgainstTrustRoot(document, request);
   const digest = sha256(content);
@@ -84,7 +84,7 @@ export function checkChannelFreshness(
       { facts: { channel: document.channel, expected: channel } },
     );
   }
-  const timeMs = Math.max(now.getTime(), trusted.latestTimeMs);
+  const timeMs = timeOf({ now, trusted }).getTime();
   if (timeMs > Date.parse(document.expires)) {
     throw new ReleaseError(
       "CHANNEL_EXPIRED",

@@ -82,11 +82,10 @@ export const MAX_SEQUENCE_STEP = 1e14;
 
 /** @throws TrustError, JsonError, DocumentError, PathError, ReleaseError, TransparencyError; LogError LOG_PROOF_MALFORMED */
 export async function verifyRelease(request: ReleaseRequest): Promise<VerifiedRelease> {
-  const { now } = request;
   // A copy: what is parsed must be what was proven, whatever becomes of the caller's bytes meanwhile.
   const content = Uint8Array.from(request.manifestBytes);
   const signature = Uint8Array.from(request.signatureBytes);
-  const report = await verifyInThread({ ...policyOf(request), content, signature, now });
+  const report = await verifyInThread({ ...policyOf(request), content, signature, now: timeOf(request) });
   const manifest = decodeManifest(content);
   checkAgainstTrustRoot(manifest, request);
   checkFreshness(manifest, request);
@@ -95,6 +94,11 @@ export async function verifyRelease(request: ReleaseRequest): Promise<VerifiedRe
   if (logged) checkGrown(logged, trusted.logs ?? []);
   const documents = { manifest: markVerified(content), signature: markVerified(signature) };
   return { manifest: markVerified(manifest), documents, report, logged };
+}
+
+/** A clock that was set back makes no certificate and no list good again. */
+export function timeOf({ now, trusted }: Pick<ReleaseRequest, "now" | "trusted">): Date {
+  return new Date(Math.max(now.getTime(), trusted.latestTimeMs));
 }
 
 export type FreshnessRequest = Pick<
@@ -108,7 +112,7 @@ export type FreshnessRequest = Pick<
  * @throws ReleaseError
  */
 export function checkFreshness(manifest: Manifest, request: FreshnessRequest): void {
-  const { now, trusted, version, recipient } = request;
+  const { trusted, version, recipient } = request;
   if (trusted.product !== "" && manifest.product !== trusted.product) {
     throw new ReleaseError(
       "PRODUCT_MISMATCH",
@@ -121,7 +125,7 @@ export function checkFreshness(manifest: Manifest, request: FreshnessRequest): v
       `the release is ${manifest.version}, asked for was ${version}`,
     );
   }
-  const timeMs = Math.max(now.getTime(), trusted.latestTimeMs);
+  const timeMs = timeOf(request).getTime();
   if (manifest.expires !== "" && timeMs > Date.parse(manifest.expires)) {
     throw new ReleaseError(
       "MANIFEST_EXPIRED",

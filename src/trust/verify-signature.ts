@@ -55,7 +55,7 @@ export type SignatureRequest = TrustPolicy & {
   readonly now: Date;
 };
 
-type CheckedRequest = SignatureRequest & { readonly checks: SignatureChecks };
+type CheckedRequest = SignatureRequest & Pick<TimedPolicy, "validAt"> & { readonly checks: SignatureChecks };
 
 /** @throws TrustError, with any code but ANCHOR_MALFORMED and CRL_MALFORMED */
 export function verifySignature(request: SignatureRequest): SignatureReport {
@@ -68,38 +68,60 @@ export function verifySignature(request: SignatureRequest): SignatureReport {
   return { signers: verified.map(({ report }) => report) };
 }
 
+/** A policy, and the times at which the certificates of a path must be valid; default: now. Lists are judged as of now. */
+export type TimedPolicy = TrustPolicy & { readonly validAt?: readonly Date[] | undefined };
+
+export type ForEachRequest = Pick<SignatureRequest, "content" | "signature" | "now"> & {
+  readonly policies: readonly TimedPolicy[];
+};
+
 /**
  * One message that satisfies each of several policies, as a trust root does the one before it and itself. Every signer is
  * vouched for by one of them at least, and counts for each that does.
  *
+ * They are asked in their order, and the next one only when enough have signed for the one before: a message that names CAs
+ * of its own is not followed along them for somebody whom nobody vouches for.
+ *
  * @throws TrustError, with any code but ANCHOR_MALFORMED and CRL_MALFORMED
  */
-export function verifyForEach(
-  { content, signature, now }: Pick<SignatureRequest, "content" | "signature" | "now">,
-  policies: readonly TrustPolicy[],
-): SignatureReport {
-  refuseLarge("SIGNATURE_TOO_LARGE", "signature", signature, MAX_SIGNATURE_BYTES);
-  const signed = refuseMalformed("SIGNATURE_MALFORMED", () => decodeSignedData(signature));
+export function verifyForEach({ policies, ...message }: ForEachRequest): SignatureReport {
+  refuseOversize(message);
+  const signed = refuseMalformed("SIGNATURE_MALFORMED", () => decodeSignedData(message.signature));
   const checks = new SignatureChecks();
-  const counted = policies.map((): CountedSigner[] => []);
-  const signers = signed.signers.map((signer) => {
-    const refusals: TrustError[] = [];
-    let report: SignerReport | undefined;
-    for (const [i, policy] of policies.entries()) {
+  const reports = new Map<SignerInfo, SignerReport>();
+  const refusals = new Map<SignerInfo, TrustError>();
+  for (const policy of policies) {
+    const counted: CountedSigner[] = [];
+    const refused: TrustError[] = [];
+    for (const signer of signed.signers) {
       try {
-        const verified = verifySigner(signer, signed, { ...policy, content, signature, now, checks });
-        counted[i]!.push(verified);
-        report ??= verified.report;
+        const verified = verifySigner(signer, signed, { ...policy, ...message, checks });
+        counted.push(verified);
+        if (!reports.has(signer)) reports.set(signer, verified.report);
       } catch (error) {
         if (!(error instanceof TrustError) || error.code === "CHAIN_TOO_COMPLEX") throw error;
-        refusals.push(error);
+        refused.push(error);
+        if (!refusals.has(signer)) refusals.set(signer, error);
       }
     }
-    if (report === undefined) throw refusals[0];
-    return report;
-  });
-  for (const [i, policy] of policies.entries()) checkThreshold(counted[i]!, policy);
-  return { signers };
+    checkEach(counted, refused, policy);
+  }
+  const unknown = signed.signers.find((signer) => !reports.has(signer));
+  if (unknown !== undefined) throw refusals.get(unknown)!;
+  return { signers: [...reports.values()] };
+}
+
+/** Who is of another policy's CAs says nothing here; why one of its own does not count says more than that too few do. */
+function checkEach(
+  counted: readonly CountedSigner[],
+  refused: readonly TrustError[],
+  policy: TrustPolicy,
+): void {
+  try {
+    checkThreshold(counted, policy);
+  } catch (error) {
+    throw refused.find(({ code }) => code !== "CHAIN_UNTRUSTED" && code !== "ANCHOR_REVOKED") ?? error;
+  }
 }
 
 function onlyPolicy(policy: string): Pick<PolicyInputs, "acceptable" | "requireExplicitPolicy"> {
@@ -179,9 +201,10 @@ function findPath(
   stamp: FoundTimeStamp | undefined,
   request: CheckedRequest,
 ): VerifiedPath {
-  const { anchors, now, requireCrl, checks, signerUsage, signerPolicy, revoked } = request;
+  const { anchors, now, validAt, requireCrl, checks, signerUsage, signerPolicy, revoked } = request;
   const path = {
     ...{ signer, intermediates: certificates, anchors, now, requireCrl, checks, signerUsage, revoked },
+    validAt,
     crls: [...(request.crls ?? []), ...crls],
     policies: signerPolicy ? { ...noPolicyInputs, ...onlyPolicy(signerPolicy) } : undefined,
   };

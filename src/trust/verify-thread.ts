@@ -11,8 +11,8 @@ import { systemCode } from "../base/error.ts";
 import { type Thread, Threads } from "../base/threads.ts";
 import { isWithin } from "../base/within.ts";
 import { TrustError } from "./trust-error.ts";
-import { refuseOversize, type SignatureReport, type SignatureRequest } from "./verify-signature.ts";
-import type { VerifyAnswer } from "./verify-worker.ts";
+import { refuseOversize, type SignatureReport } from "./verify-signature.ts";
+import type { VerifyAnswer, VerifyRequest } from "./verify-worker.ts";
 
 /** An honest signature takes a millisecond, and the slowest that passes the bounds below a second; a device may be busy. */
 const TIME_LIMIT_MS = 30_000;
@@ -20,7 +20,7 @@ const TIME_LIMIT_MS = 30_000;
 /** The largest document and signature there may be, and what is read out of them, take a part of it. */
 const MEMORY_LIMIT = { maxOldGenerationSizeMb: 256 };
 
-export type VerifyThreads = Threads<SignatureRequest, VerifyAnswer>;
+export type VerifyThreads = Threads<VerifyRequest, VerifyAnswer>;
 
 export class VerifyThread {
   readonly #threads: VerifyThreads;
@@ -40,7 +40,7 @@ export class VerifyThread {
   }
 
   /** @throws TrustError, as verifySignature, and VERIFICATION_ABANDONED */
-  async verify(request: SignatureRequest): Promise<SignatureReport> {
+  async verify(request: VerifyRequest): Promise<SignatureReport> {
     // Before anything is copied for the thread.
     refuseOversize(request);
     this.#asked++;
@@ -54,7 +54,7 @@ export class VerifyThread {
     }
   }
 
-  async #ask(request: SignatureRequest): Promise<SignatureReport> {
+  async #ask(request: VerifyRequest): Promise<SignatureReport> {
     const thread = this.#threads.take();
     try {
       return reportOf(await this.#answerOf(thread, request));
@@ -64,8 +64,8 @@ export class VerifyThread {
   }
 
   async #answerOf(
-    thread: Thread<SignatureRequest, VerifyAnswer>,
-    request: SignatureRequest,
+    thread: Thread<VerifyRequest, VerifyAnswer>,
+    request: VerifyRequest,
   ): Promise<VerifyAnswer> {
     const answer = thread.ask(request);
     try {
@@ -82,7 +82,7 @@ export class VerifyThread {
 const VERIFIER = new VerifyThread(new Threads("verify-worker", import.meta.url, MEMORY_LIMIT), TIME_LIMIT_MS);
 
 /** @throws TrustError, with any code but ANCHOR_MALFORMED and CRL_MALFORMED */
-export function verifyInThread(request: SignatureRequest): Promise<SignatureReport> {
+export function verifyInThread(request: VerifyRequest): Promise<SignatureReport> {
   return VERIFIER.verify(request);
 }
 

@@ -6,7 +6,16 @@
  */
 import { parentPort } from "node:worker_threads";
 import { TrustError, type TrustErrorCode } from "./trust-error.ts";
-import { type SignatureReport, type SignatureRequest, verifySignature } from "./verify-signature.ts";
+import {
+  type ForEachRequest,
+  type SignatureReport,
+  type SignatureRequest,
+  verifyForEach,
+  verifySignature,
+} from "./verify-signature.ts";
+
+/** For one policy, or for each of several. */
+export type VerifyRequest = SignatureRequest | ForEachRequest;
 
 export type VerifyAnswer =
   | { readonly report: SignatureReport }
@@ -19,13 +28,13 @@ export type VerifyAnswer =
       };
     };
 
-parentPort?.on("message", (request: SignatureRequest) => {
+parentPort?.on("message", (request: VerifyRequest) => {
   parentPort?.postMessage(answer(request));
 });
 
-function answer(request: SignatureRequest): VerifyAnswer {
+function answer(request: VerifyRequest): VerifyAnswer {
   try {
-    return { report: verifySignature(request) };
+    return { report: "policies" in request ? verifyForEach(request) : verifySignature(request) };
   } catch (error) {
     if (!(error instanceof TrustError)) throw error;
     const { code, message, facts, hint } = error;

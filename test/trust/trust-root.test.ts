@@ -58,7 +58,7 @@ describe.skipIf(!hasTool("openssl"))("a trust root", () => {
 
   describe("as the first one of a place that is not trusted", () => {
     it("is proven by the pinned anchors and by its own root role", () => {
-      const { root, report } = proveFirstTrustRoot(signedBy(first(), a, b), { anchors: anchorsOf(a) });
+      const { root, report } = proveFirstTrustRoot(signedBy(first(), a, b), { anchors: anchorsOf(a) }, now);
       expect(root.document.version).toBe(1);
       expect(report.signers).toHaveLength(2);
     });
@@ -79,12 +79,31 @@ describe.skipIf(!hasTool("openssl"))("a trust root", () => {
       },
     ])("is refused when $why", ({ sign, pinned, code }) => {
       const files = signedBy(first(), ...sign());
-      expect(() => proveFirstTrustRoot(files, { anchors: anchorsOf(...pinned()) })).toThrow(refused(code));
+      expect(() => proveFirstTrustRoot(files, { anchors: anchorsOf(...pinned()) }, now)).toThrow(
+        refused(code),
+      );
+    });
+
+    it("is refused when the pinned one's signer is over by now, whenever it says that it was issued", () => {
+      const past = { from: "20200101000000Z", to: "20210101000000Z" };
+      const over = made.party("over", past);
+      const backdated = trustRoot({ issued: "2020-06-01T00:00:00Z", root: { of: [over] } });
+      const pinned = { anchors: anchorsOf(over) };
+      const then = new Date("2020-07-01T00:00:00Z");
+      expect(proveFirstTrustRoot(signedBy(backdated, over), pinned, then).root.document.version).toBe(1);
+      expect(() => proveFirstTrustRoot(signedBy(backdated, over), pinned, now)).toThrow(
+        refused("SIGNER_EXPIRED"),
+      );
+    });
+
+    it("is refused without a list where one must vouch for the pinned one's signer", () => {
+      const pinned = { anchors: anchorsOf(a), requireCrl: true };
+      expect(() => proveFirstTrustRoot(signedBy(first(), a, b), pinned, now)).toThrow(refused("CRL_MISSING"));
     });
 
     it("is refused when it is a later one", () => {
       const files = signedBy(first({ version: 2 }), a, b);
-      expect(() => proveFirstTrustRoot(files, { anchors: anchorsOf(a) })).toThrow(
+      expect(() => proveFirstTrustRoot(files, { anchors: anchorsOf(a) }, now)).toThrow(
         refused("TRUST_ROOT_VERSION"),
       );
     });
@@ -92,13 +111,15 @@ describe.skipIf(!hasTool("openssl"))("a trust root", () => {
     it("is refused when it was changed after it was signed", () => {
       const { signature } = signedBy(first(), a, b);
       const files = { content: first({ min_sequence: 1 }), signature };
-      expect(() => proveFirstTrustRoot(files, { anchors: anchorsOf(a) })).toThrow(refused("DIGEST_MISMATCH"));
+      expect(() => proveFirstTrustRoot(files, { anchors: anchorsOf(a) }, now)).toThrow(
+        refused("DIGEST_MISMATCH"),
+      );
     });
   });
 
   describe("as the next one", () => {
     const follow = (files: TrustRootFiles, before = first()) =>
-      proveNextTrustRoot(pinnedTrustRoot(before), files);
+      proveNextTrustRoot(pinnedTrustRoot(before), files, { now });
 
     it("is believed when the old and the new root role signed", () => {
       expect(follow(signedBy(next(), b, c)).root.document.version).toBe(2);
@@ -130,7 +151,7 @@ describe.skipIf(!hasTool("openssl"))("a trust root", () => {
     });
 
     it("is not believed by who may sign releases", () => {
-      expect(() => follow(signedBy(next(), d))).toThrow(refused("CHAIN_UNTRUSTED"));
+      expect(() => follow(signedBy(next(), d))).toThrow(refused("THRESHOLD_NOT_MET"));
     });
 
     it.each([
@@ -184,12 +205,12 @@ describe.skipIf(!hasTool("openssl"))("a trust root", () => {
       );
       const lists = crls.flatMap((der) => readCrls(der));
       const before = pinnedTrustRoot(first());
-      expect(() => proveNextTrustRoot(before, signedBy(next(), a, b), { crls: lists })).toThrow(
+      expect(() => proveNextTrustRoot(before, signedBy(next(), a, b), { crls: lists, now })).toThrow(
         refused("CERTIFICATE_REVOKED"),
       );
-      expect(proveNextTrustRoot(before, signedBy(next(), b, c), { crls: lists }).root.document.version).toBe(
-        2,
-      );
+      expect(
+        proveNextTrustRoot(before, signedBy(next(), b, c), { crls: lists, now }).root.document.version,
+      ).toBe(2);
     });
   });
 

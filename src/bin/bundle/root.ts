@@ -230,7 +230,7 @@ function verifyCommand({ say }: Tools): Command {
       const policy = await loadTrustPolicy(options, options.trustAnchor);
       if (policy.trustRoot?.kind === "source")
         throw new ThemisError("USAGE", "usage", "--trust-root takes a file here: there is no source");
-      const proven = proveChain(await readTrustRootFiles(paths), policy);
+      const proven = proveChain(await readTrustRootFiles(paths), policy, new Date());
       checkNotExpired(proven.at(-1)!.root, Date.now());
       const roots = proven.map(({ root: { document, sha256 }, report }) => ({
         version: document.version,

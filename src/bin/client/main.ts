@@ -25,4 +25,7 @@ async function main(): Promise<void> {
 }
 
 if (isMainThread) void main();
-else void CLIENT_THREADS[(workerData as ThreadData).themisThread]?.();
+else {
+  closePrototypes();
+  void CLIENT_THREADS[(workerData as ThreadData).themisThread]?.();
+}

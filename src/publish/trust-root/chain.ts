@@ -47,15 +47,23 @@ export async function readTrustRootFiles(paths: readonly string[]): Promise<read
 export function proveChain(
   files: readonly TrustRootFiles[],
   policy: TrustPolicy,
+  now: Date,
 ): readonly ProvenTrustRoot[] {
   const pin = policy.trustRoot;
   let before = pin?.kind === "document" ? pinnedTrustRoot(pin.content) : undefined;
   return files.map((each) => {
     const proven: ProvenTrustRoot =
-      before === undefined ? proveFirstTrustRoot(each, policy) : proveNextTrustRoot(before, each, policy);
+      before === undefined
+        ? proveFirstTrustRoot(each, policy, issuedAt(each))
+        : proveNextTrustRoot(before, each, { crls: policy.crls, now });
     before = proven.root;
     return proven;
   });
+}
+
+/** As of when it was made: the certificates of those who pinned it then may be over, and it shows the way to those after it. */
+export function issuedAt({ content }: TrustRootFiles): Date {
+  return new Date(readTrustRoot(content).document.issued);
 }
 
 /** undefined when it is absent. @throws PublishError TRUST_ROOT_INVALID */

@@ -23,7 +23,7 @@ import {
 } from "../../trust/trust-root.ts";
 import { MAX_SIGNATURE_BYTES } from "../../trust/verify-signature.ts";
 import { PublishError } from "../publish-error.ts";
-import { type NamedFiles, readFileOf, signaturePath } from "./chain.ts";
+import { issuedAt, type NamedFiles, readFileOf, signaturePath } from "./chain.ts";
 
 export type PublishTrustRoots = {
   /** In the order of their versions. */
@@ -53,7 +53,7 @@ export async function publishTrustRoots({
           "a published version never changes: create the next one",
         );
       }
-      await prove(each, page, policy);
+      await prove(each, page, policy, now);
       // Those before it only show the way.
       const newest = pinnedTrustRoot(content);
       if (i === files.length - 1) checkNotExpired(newest, now.getTime());
@@ -78,11 +78,16 @@ export async function publishTrustRoots({
 }
 
 /** As the devices do that believe the one before it, which is on the page by now. @throws PublishError PAGE_CONFLICT; TrustError */
-async function prove(files: NamedFiles, page: string, policy: TrustPolicy | undefined): Promise<void> {
+async function prove(
+  files: NamedFiles,
+  page: string,
+  policy: TrustPolicy | undefined,
+  now: Date,
+): Promise<void> {
   const { version } = files;
   if (version === 1) {
     checkOwnRole(files);
-    if (policy !== undefined) proveFirstTrustRoot(files, policy);
+    if (policy !== undefined) proveFirstTrustRoot(files, policy, issuedAt(files));
     return;
   }
   const before = join(page, trustRootName(version - 1));
@@ -93,7 +98,7 @@ async function prove(files: NamedFiles, page: string, policy: TrustPolicy | unde
       "publish all versions, from 1 on",
     );
   }
-  proveNextTrustRoot(pinnedTrustRoot(content), files, { crls: policy?.crls });
+  proveNextTrustRoot(pinnedTrustRoot(content), files, { crls: policy?.crls, now });
 }
 
 async function refuseOtherProduct(page: string, product: string): Promise<void> {

@@ -71,4 +71,21 @@ describe.skipIf(!hasTool("openssl"))("a client with an anchor in it", () => {
     const { said } = await clientSays(client, ["status", "--root", root]);
     expect(said.trustRoot).toMatchObject({ version: 1 });
   });
+
+  it("remembers none of another product, whoever signed it, and goes on when it gets its own", async () => {
+    const root = world.device("product");
+    const page = world.at("page-of-another");
+    cpSync(world.page, page, { recursive: true, verbatimSymlinks: true });
+    const issued = new Date().toISOString().replace(/\.\d+/, "");
+    const put = (product: string): void => {
+      const { content, signature } = signedBy(trustRoot({ product, issued, root: { of: [ci] } }), ci);
+      writeFileSync(join(page, trustRootName(1)), content);
+      writeFileSync(join(page, `${trustRootName(1)}.p7s`), signature);
+    };
+    const update = ["update", "--root", root, "--source", page, "--trust-root", "source"];
+    put("other");
+    expect(await clientSays(client, update)).toMatchObject({ status: 4, said: { code: "PRODUCT_MISMATCH" } });
+    put("app");
+    expect(await clientSays(client, update)).toMatchObject({ status: 0, said: { to: "1.1.0" } });
+  });
 });

@@ -4,7 +4,7 @@ import { TrustError } from "../../../src/trust/trust-error.ts";
 import { pinnedTrustRoot, proveNextTrustRoot, readTrustRoot } from "../../../src/trust/trust-root.ts";
 import { type FuzzTarget, violation } from "../engine/target.ts";
 import { mutateJson } from "../mutate/json.ts";
-import { bytesOf, seeds } from "../seeds.ts";
+import { bytesOf, now, seeds } from "../seeds.ts";
 
 const before = pinnedTrustRoot(bytesOf(seeds.trustRoots.first));
 const next = Buffer.from(bytesOf(seeds.trustRoots.next));
@@ -22,7 +22,7 @@ export const target: FuzzTarget = {
     if (Buffer.compare(encodeTrustRoot(decodeTrustRoot(content)), content) !== 0)
       violation("a trust root with two spellings is read");
     try {
-      proveNextTrustRoot(before, { content, signature });
+      proveNextTrustRoot(before, { content, signature }, { now });
     } catch (error) {
       if (!(error instanceof TrustError) || next.equals(content)) throw error;
       return error.code;

@@ -106,6 +106,7 @@ async function bundlePrograms(outdir: string): Promise<void> {
       "piece-worker": join(source, "fetch/transfer/piece-worker.ts"),
       "rebuild-worker": join(source, "fetch/rebuild-worker.ts"),
       "compact-worker": join(source, "fetch/install/compact-worker.ts"),
+      "verify-worker": join(source, "trust/verify-worker.ts"),
     },
     outdir,
     bundle: true,
@@ -116,7 +117,7 @@ async function bundlePrograms(outdir: string): Promise<void> {
     // What was written for require() finds it.
     banner: { js: 'import { createRequire } from "node:module"; const require = createRequire("file:///");' },
   });
-  for (const kernel of ["kernel.wasm", "device-kernel.wasm", "themis-kernel.wasm"])
+  for (const kernel of ["kernel.wasm", "device-kernel.wasm", "deflate-kernel.wasm", "themis-kernel.wasm"])
     copyFileSync(join(source, "../dist", kernel), join(outdir, kernel));
   writeFileSync(join(outdir, "package.json"), '{"type":"module"}');
 }
