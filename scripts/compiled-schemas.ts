@@ -15,6 +15,7 @@ import { DOCUMENT_OPTIONS } from "../src/format/manifest/compile-document.ts";
 import { deltaManifestKind } from "../src/format/manifest/delta-manifest.ts";
 import { deltaReportKind } from "../src/format/manifest/delta-report.ts";
 import { manifestKind } from "../src/format/manifest/manifest.ts";
+import { signingRequestKind } from "../src/format/manifest/signing-request.ts";
 import { restorePointKind } from "../src/format/record/restore-point.ts";
 import { trustRootKind } from "../src/format/trust-root/trust-root.ts";
 
@@ -28,6 +29,7 @@ const KINDS = [
   logEntryKind,
   manifestKind,
   restorePointKind,
+  signingRequestKind,
   trustRootKind,
 ];
 

@@ -189,6 +189,8 @@ const ACTIONS = new Set([
     "build",
     "assemble",
     "sign",
+    "resign",
+    "attest",
     "timestamp",
     "verify",
     "publish",

@@ -7,6 +7,7 @@ import { buildPartSchema } from "./manifest/build-part.ts";
 import { deltaManifestSchema } from "./manifest/delta-manifest.ts";
 import { deltaReportSchema } from "./manifest/delta-report.ts";
 import { manifestSchema } from "./manifest/manifest.ts";
+import { signingRequestSchema } from "./manifest/signing-request.ts";
 import { trustRootSchema } from "./trust-root/trust-root.ts";
 
 const DIALECT = "https://json-schema.org/draft/2020-12/schema";
@@ -20,6 +21,7 @@ export const documentSchemas: Readonly<Record<string, object>> = {
   "log-entry": { $schema: DIALECT, title: "themis-bundle log entry", ...logEntrySchema },
   client: { $schema: DIALECT, title: "themis-fetch client configuration", ...compiledInSchema },
   "build-part": { $schema: DIALECT, title: "themis-bundle part of a build", ...buildPartSchema },
+  "signing-request": { $schema: DIALECT, title: "themis-bundle signing request", ...signingRequestSchema },
   "themis-yml": {
     $schema: DIALECT,
     ...themisYmlSchema,

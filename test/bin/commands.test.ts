@@ -17,9 +17,22 @@ afterAll(() => world.remove());
 
 const LEVELS: readonly (readonly ["themis-bundle" | "themis-fetch", ...string[]])[] = [
   ["themis-bundle"],
-  ...["keygen", "build", "sign", "crl", "verify", "publish", "inspect", "keys", "delta"].map(
-    (name) => ["themis-bundle", name] as const,
-  ),
+  ...[
+    "keygen",
+    "build",
+    "sign",
+    "resign",
+    "attest",
+    "explain",
+    "check",
+    "doctor",
+    "crl",
+    "verify",
+    "publish",
+    "inspect",
+    "keys",
+    "delta",
+  ].map((name) => ["themis-bundle", name] as const),
   ["themis-bundle", "keys", "list"],
   ["themis-bundle", "crl", "attach"],
   ...["create", "apply", "verify", "info"].map((name) => ["themis-bundle", "delta", name] as const),

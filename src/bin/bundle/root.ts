@@ -21,9 +21,9 @@ import { command, repeated, type Tools, wholeNumber } from "../program.ts";
 import { readInput } from "../read-input.ts";
 import { loadTrustAnchors } from "../trust-anchors.ts";
 import { loadTrustPolicy, type TrustOptions, withTrustOptions } from "../trust-options.ts";
+import { parsePadding } from "./make-signature.ts";
 import { parsePage } from "./publish.ts";
 import { secretSources } from "./secrets.ts";
-import { parsePadding } from "./sign.ts";
 
 export function rootCommand(tools: Tools): Command {
   const root = command("root", "the trust root: which anchors may vouch for what, and how they are replaced");

@@ -1,5 +1,6 @@
 /** What `sign` and `timestamp` are told of time-stamp authorities, and what they make of it. */
 import { type Command, InvalidArgumentError } from "commander";
+import { ThemisError } from "../../base/error.ts";
 import { isOid } from "../../format/cms/encode-der.ts";
 import { type Stamped, stampSignature } from "../../publish/sign/stamp-signature.ts";
 import { repeated } from "../program.ts";
@@ -26,6 +27,14 @@ export function withStampOptions(made: Command): Command {
       repeated,
       [],
     );
+}
+
+/** A time-stamp is of a signature, and there is none yet. @throws ThemisError USAGE */
+export function refuseStampOptions({ timestamp, timestampPolicy, timestampAnchor }: StampOptions): void {
+  if (timestamp.length === 0 && timestampPolicy === undefined && timestampAnchor.length === 0) return;
+  throw new ThemisError("USAGE", "usage", "--timestamp is for a signature, and --digest-only makes none", {
+    hint: "give it with --attach",
+  });
 }
 
 /** The signature as it is when no authority is named. @throws SignError TIMESTAMP_NOT_GIVEN, SIGNATURE_FULL; TrustError ANCHOR_MALFORMED */

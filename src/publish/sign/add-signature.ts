@@ -8,15 +8,11 @@
  * and every element stays as it is; only the sets around them are sorted, as DER wants them.
  */
 import type { Certificate } from "../../format/cms/certificate.ts";
-import { type DerElement, readDer, tags } from "../../format/cms/der.ts";
-import { encodeDer, encodeSetOf } from "../../format/cms/encode-der.ts";
 import { decodeSignedData } from "../../format/cms/signed-data.ts";
 import { isOneSigner, MAX_THRESHOLD } from "../../trust/threshold.ts";
 import { checkSignedContent, MAX_SIGNATURE_BYTES } from "../../trust/verify-signature.ts";
 import { SignError } from "./sign-error.ts";
-
-const CERTIFICATES = 0xa0;
-const CRLS = 0xa1;
+import { joinParts, partsOf } from "./signature-parts.ts";
 
 export type Addition = {
   readonly content: Uint8Array;
@@ -59,24 +55,13 @@ export function addSignature(addition: Addition): Uint8Array {
   if (own === undefined || others.length > 0) throw new TypeError("one signature is added at a time");
   refuseSigner(own, addition);
   const [old, fresh] = [partsOf(before), partsOf(added)];
-  const certificates = [...old.certificates, ...fresh.certificates];
-  const signature = encodeDer(
-    tags.sequence,
-    old.contentType,
-    encodeDer(
-      0xa0,
-      encodeDer(
-        tags.sequence,
-        // 5.1: 3 where a signer of before is named by its key, and ours never is.
-        old.version,
-        encodeSetOf(tags.set, [...old.digestAlgorithms, ...fresh.digestAlgorithms]),
-        old.encapsulated,
-        encodeSetOf(CERTIFICATES, certificates),
-        ...old.crls,
-        encodeSetOf(tags.set, [...old.signers, ...fresh.signers]),
-      ),
-    ),
-  );
+  const signature = joinParts({
+    ...old,
+    // 5.1: the version of before stays 3 where a signer is named by its key, and ours never is.
+    digestAlgorithms: [...old.digestAlgorithms, ...fresh.digestAlgorithms],
+    certificates: [...old.certificates, ...fresh.certificates],
+    signers: [...old.signers, ...fresh.signers],
+  });
   if (signature.length > MAX_SIGNATURE_BYTES) throw full(`${signature.length} bytes`);
   // What devices will read: every signer, the ones before too.
   const all = checkSignedContent({ content, signature, now });
@@ -84,25 +69,6 @@ export function addSignature(addition: Addition): Uint8Array {
     throw new Error("the signature was joined wrongly");
   }
   return signature;
-}
-
-/** Their elements' bytes, as they stand. */
-function partsOf(signature: Uint8Array) {
-  const [contentType, content] = readDer(signature).children;
-  const fields = [...content!.children[0]!.children];
-  const [version, digestAlgorithms, encapsulated] = fields;
-  const own = (tag: number): readonly DerElement[] =>
-    fields.slice(3, -1).filter((field) => field.tag === tag);
-  const within = (field: DerElement): readonly Uint8Array[] => field.children.map(({ bytes }) => bytes);
-  return {
-    contentType: contentType!.bytes,
-    version: version!.bytes,
-    digestAlgorithms: within(digestAlgorithms!),
-    encapsulated: encapsulated!.bytes,
-    certificates: own(CERTIFICATES).flatMap(within),
-    crls: own(CRLS).map(({ bytes }) => bytes),
-    signers: within(fields.at(-1)!),
-  };
 }
 
 function full(what: string): SignError {

@@ -29,6 +29,8 @@ const kinds = {
   TOKEN_PIN_LOCKED: "usage",
   TOKEN_FAILED: "failed",
   SIGNATURE_UNVERIFIABLE: "refused",
+  SIGNING_REQUEST_MISMATCH: "refused",
+  NOTHING_TO_RESIGN: "usage",
   SIGNATURE_FULL: "usage",
   ALREADY_SIGNED: "usage",
   CRL_UNRELATED: "usage",

@@ -29,6 +29,8 @@ export type SignRequest = {
   readonly anchorsPem?: string | undefined;
   /** A signature of the same manifest, to which this one is added; default: it stands alone. */
   readonly addTo?: Uint8Array | undefined;
+  /** What the signature says of its time; default: now. */
+  readonly signingTime?: Date | undefined;
 };
 
 export type OpenSignerRequest = {
@@ -47,27 +49,41 @@ const MAX_CERTIFICATES = 8;
 
 /** @throws SignError; TrustError when `addTo` is not a signature of this manifest, or the anchors vouch for one signer not */
 export async function signManifest(request: SignRequest): Promise<Uint8Array> {
-  const { manifest: content, addTo: before, now } = request;
-  const certificates = readCertificates(request.certificatesPem, "the certificate file");
-  const own = certificates[0]!;
-  checkOwnCertificate(own, request.signer.publicKey, request.now);
-  const { anchorsPem } = request;
-  const anchors = anchorsPem === undefined ? [] : readCertificates(anchorsPem, "the file of anchors");
-  checkChain(certificates, anchors, request.now);
-  if (before !== undefined) refuseSigner(decodeCertificate(own.raw), { content, before, now });
+  const { manifest: content, addTo: before, now, anchorsPem, signer } = request;
+  const certificates = checkSigning(request, signer.publicKey);
   const added = await buildSignedData({
-    content: request.manifest,
-    certificates: [own, ...certificates.slice(1).filter((each) => !isRoot(each))].map((each) => each.raw),
-    signer: verifying(request.signer, own.publicKey),
-    signingTime: request.now,
+    content,
+    certificates: certificates.map((each) => each.raw),
+    signer: verifying(signer, certificates[0]!.publicKey),
+    signingTime: request.signingTime ?? now,
   });
   const signature = before === undefined ? added : addSignature({ content, before, added, now });
   if (anchorsPem !== undefined) {
     // With the anchors of the devices at hand, we ask the very code that devices ask.
     const pinned = readTrustAnchors(Buffer.from(anchorsPem));
-    verifySignature({ content: request.manifest, signature, anchors: pinned, now: request.now });
+    verifySignature({ content, signature, anchors: pinned, now });
   }
   return signature;
+}
+
+/**
+ * All that can be refused before a key is asked.
+ *
+ * @returns the certificates that go into the signature, the signer's own first
+ * @throws SignError; TrustError when `addTo` is not a signature of this manifest
+ */
+export function checkSigning(
+  request: Omit<SignRequest, "signer">,
+  publicKey: KeyObject,
+): readonly [X509Certificate, ...X509Certificate[]] {
+  const { manifest: content, addTo: before, now, anchorsPem } = request;
+  const certificates = readCertificates(request.certificatesPem, "the certificate file");
+  const [own, ...others] = certificates;
+  checkOwnCertificate(own, publicKey, now);
+  const anchors = anchorsPem === undefined ? [] : readCertificates(anchorsPem, "the file of anchors");
+  checkChain(certificates, anchors, now);
+  if (before !== undefined) refuseSigner(decodeCertificate(own.raw), { content, before, now });
+  return [own, ...others.filter((each) => !isRoot(each))];
 }
 
 export async function openSigner(request: OpenSignerRequest): Promise<Signer> {
@@ -82,8 +98,7 @@ export async function openSigner(request: OpenSignerRequest): Promise<Signer> {
   const uri = parsePkcs11Uri(key);
   // Here and not above: whoever signs with a file never loads a line of PKCS#11.
   const { openToken } = await import("./token.ts");
-  const publicKey =
-    certificatesPem && readCertificates(certificatesPem, "the certificate file")[0]!.publicKey;
+  const publicKey = certificatesPem && readCertificates(certificatesPem, "the certificate file")[0].publicKey;
   return openToken(uri, { rsaPadding, secrets, ...(publicKey && { publicKey }) });
 }
 
@@ -156,7 +171,11 @@ function checkChain(
   }
 }
 
-function readCertificates(pem: string, where: string): readonly X509Certificate[] {
+/** @throws SignError CERTIFICATE_UNREADABLE */
+export function readCertificates(
+  pem: string,
+  where: string,
+): readonly [X509Certificate, ...X509Certificate[]] {
   const blocks = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
   if (blocks.length === 0 || blocks.length > MAX_CERTIFICATES) {
     throw new SignError(
@@ -164,7 +183,7 @@ function readCertificates(pem: string, where: string): readonly X509Certificate[
       `${where} should hold 1 to ${MAX_CERTIFICATES} certificates in PEM, it holds ${blocks.length}`,
     );
   }
-  return blocks.map((block, index) => {
+  const certificates = blocks.map((block, index) => {
     try {
       return new X509Certificate(block);
     } catch (cause) {
@@ -173,6 +192,7 @@ function readCertificates(pem: string, where: string): readonly X509Certificate[
       });
     }
   });
+  return certificates as [X509Certificate, ...X509Certificate[]];
 }
 
 function issued(issuer: X509Certificate, certificate: X509Certificate): boolean {

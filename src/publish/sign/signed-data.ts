@@ -45,7 +45,11 @@ export async function buildSignedData(request: SignedDataRequest): Promise<Uint8
   const { certificates, signer } = request;
   const parsed = certificates.map(parseCertificate);
   const own = parsed[0]!;
-  const attributes = signedAttributes(request);
+  const attributes = signedAttributes({
+    ...request,
+    certificate: certificates[0]!,
+    algorithm: signer.algorithm,
+  });
   const signature = await signer.sign(attributes.signedBytes);
 
   const signedData = new pkijs.SignedData({
@@ -74,8 +78,17 @@ export async function buildSignedData(request: SignedDataRequest): Promise<Uint8
   return Uint8Array.from(der);
 }
 
+/** All that the signed attributes depend on: the same values give the same bytes. */
+export type AttributesRequest = {
+  readonly content: Uint8Array;
+  /** DER, of the signer. */
+  readonly certificate: Uint8Array;
+  readonly algorithm: SignatureAlgorithm;
+  readonly signingTime: Date;
+};
+
 /** Section 11 and RFC 5035; sorted, and both as structure and as the bytes that are signed. */
-function signedAttributes({ content, certificates, signer, signingTime }: SignedDataRequest): {
+export function signedAttributes({ content, certificate, algorithm, signingTime }: AttributesRequest): {
   readonly list: pkijs.Attribute[];
   readonly signedBytes: Uint8Array;
 } {
@@ -83,10 +96,10 @@ function signedAttributes({ content, certificates, signer, signingTime }: Signed
     attribute(OID.contentType, new asn1js.ObjectIdentifier({ value: OID.data })),
     attribute(
       OID.messageDigest,
-      new asn1js.OctetString({ valueHex: exactBuffer(digest(signer.algorithm, content)) }),
+      new asn1js.OctetString({ valueHex: exactBuffer(digest(algorithm, content)) }),
     ),
     attribute(OID.signingTime, timeValue(signingTime)),
-    attribute(OID.signingCertificateV2, signingCertificate(certificates[0]!)),
+    attribute(OID.signingCertificateV2, signingCertificate(certificate)),
   ];
   const encoded = (each: pkijs.Attribute): Buffer => Buffer.from(each.toSchema().toBER());
   list.sort((a, b) => Buffer.compare(encoded(a), encoded(b)));

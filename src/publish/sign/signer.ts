@@ -31,6 +31,12 @@ export type Signer = {
 /** Salt as long as the digest (RFC 8017, section 9.1). */
 export const PSS_SALT_BYTES = 32;
 
+/** For explaining a refusal, never for accepting anything. */
+export const WITH_ANY_SALT = {
+  padding: constants.RSA_PKCS1_PSS_PADDING,
+  saltLength: constants.RSA_PSS_SALTLEN_AUTO,
+} as const;
+
 /** NIST SP 800-131A: shorter RSA keys are no longer allowed to sign. */
 const MIN_RSA_BITS = 2048;
 /** OpenSSL verifies no larger modulus (OPENSSL_RSA_MAX_MODULUS_BITS). */
@@ -89,19 +95,32 @@ export function checkSignature(
   bytes: Uint8Array,
   signature: Uint8Array,
 ): void {
-  let good = false;
   let cause: unknown;
   try {
-    good = verify(digestOf(algorithm), bytes, nodeKeyOptions(algorithm, publicKey), signature);
+    if (verify(digestOf(algorithm), bytes, nodeKeyOptions(algorithm, publicKey), signature)) return;
   } catch (error) {
     cause = error;
   }
-  if (good) return;
   throw new SignError(
     "SIGNATURE_UNVERIFIABLE",
     `the key made a signature (${algorithm}, ${signature.length} bytes) that its own public key does not verify`,
     { cause, hint: "nothing was written; check the token's firmware and module", facts: { algorithm } },
   );
+}
+
+/** The same question, for those who go on asking. */
+export function isSignedBy(
+  algorithm: SignatureAlgorithm,
+  publicKey: KeyObject,
+  bytes: Uint8Array,
+  signature: Uint8Array,
+): boolean {
+  try {
+    return verify(digestOf(algorithm), bytes, nodeKeyOptions(algorithm, publicKey), signature);
+  } catch {
+    // Of a form that is no signature at all.
+    return false;
+  }
 }
 
 function unsupported(where: string, what: string): SignError {

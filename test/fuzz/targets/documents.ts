@@ -1,6 +1,7 @@
 /** Every other document of ours: what is read has one spelling, and none is read as another's kind by chance. */
 import { decodeDeltaManifest, encodeDeltaManifest } from "../../../src/format/manifest/delta-manifest.ts";
 import { decodeDeltaReport, encodeDeltaReport } from "../../../src/format/manifest/delta-report.ts";
+import { decodeSigningRequest, encodeSigningRequest } from "../../../src/format/manifest/signing-request.ts";
 import {
   decodeRestorePoint,
   encodeRestorePoint,
@@ -44,6 +45,16 @@ const documents: readonly Document[] = [
       ],
     }),
     spellAgain: (bytes) => encodeRestorePoint(decodeRestorePoint(bytes)),
+  },
+  {
+    name: "signing request",
+    bytes: encodeSigningRequest({
+      ...{ schema_version: 1, product: "app", version: "1.1.0", manifest_sha256: DIGEST },
+      ...{ certificate_sha256: DIGEST, certificate_subject: "CN=signer", algorithm: "ecdsa-p256-sha256" },
+      ...{ signing_time: "2026-06-01T00:00:00Z", signed_attributes: "MQA=", digest_algorithm: "sha256" },
+      digest: DIGEST,
+    }),
+    spellAgain: (bytes) => encodeSigningRequest(decodeSigningRequest(bytes)),
   },
 ];
 
