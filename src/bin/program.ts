@@ -121,8 +121,8 @@ function prepare(program: Command, say: Reporter, shown = { text: "" }): { text:
 function refuseTwice(program: Command): void {
   const given = new Set<string>();
   for (const option of program.options) {
-    const takesOne =
-      (option.required || option.optional) && !option.variadic && option.parseArg !== (repeated as unknown);
+    const gathers = option.parseArg === (repeated as unknown) || Array.isArray(option.defaultValue);
+    const takesOne = (option.required || option.optional) && !option.variadic && !gathers;
     if (!takesOne) continue;
     program.on(`option:${option.name()}`, () => {
       if (given.has(option.name())) {

@@ -122,6 +122,17 @@ describe("a device that follows a channel", () => {
     expect(await world.update(root)).toBe("3.0.1");
   });
 
+  it("keeps a recall on the page, whatever copy of the document is changed", async () => {
+    await world.channel("promote", world.bundle("2.0.0"));
+    const copy = readFileSync(world.file);
+    await world.channel("recall", "2.0.0", "--reason", "loses writes");
+    const page = readFileSync(join(world.page, "channels/channel-stable.json"));
+    writeFileSync(world.file, copy);
+    const renewal = ["renew", "--number", "50", "--expires", "2047-01-01"] as const;
+    await expect(world.channel(...renewal)).rejects.toThrow(/CHANNEL_REFUSED[^]*recalled 2\.0\.0/);
+    expect(readFileSync(join(world.page, "channels/channel-stable.json")).equals(page)).toBe(true);
+  });
+
   it("is told of a recall, and stays where the publisher does not ask to go back", async () => {
     const root = world.device();
     await world.channel("promote", world.bundle("2.0.0"));

@@ -360,6 +360,14 @@ describe("keys", () => {
     });
   });
 
+  it("that may be given twice are, such as authorities that stamp", async () => {
+    const twice = ["--timestamp", "http://127.0.0.1:1/a", "--timestamp", "http://127.0.0.1:1/b"];
+    const key = ["--key", "none.pem", "--certificates", "none.pem"];
+    expect(await refusal("sign", world.at("bundle-1.1.0"), ...key, ...twice)).toMatchObject({
+      code: "FILE_UNREADABLE",
+    });
+  });
+
   it("that outlive their root are not made", async () => {
     const days = ["--root-days", "30", "--signer-days", "31"];
     expect(await refusal("keygen", "--out", world.at("short"), ...days)).toMatchObject({

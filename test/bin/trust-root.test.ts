@@ -92,6 +92,46 @@ describe.skipIf(!hasTool("openssl"))("a trust root", () => {
       signer.certificatePath,
     ];
 
+    it("is never written over, and never allows less than the one before", async () => {
+      const at = (name: string): string => world.at(`kept-${name}.json`);
+      const common = ["--expires", "2047-12-31", "--anchor", `root=${a.ca.certificatePath}`];
+      const first = [
+        "--product",
+        "app",
+        "--anchor",
+        `release=${ci.ca.certificatePath}`,
+        "--min-sequence",
+        "5",
+      ];
+      await ok("themis-bundle", "root", "create", "--out", at("1"), ...common, ...first);
+      const before = readFileSync(at("1"));
+      const again = await run(
+        "themis-bundle",
+        "root",
+        "create",
+        "--out",
+        at("1"),
+        ...common,
+        ...first,
+        "--json",
+      );
+      expect(JSON.parse(again.stdout)).toMatchObject({ error: { code: "OUTPUT_INVALID" } });
+      expect(readFileSync(at("1")).equals(before)).toBe(true);
+      const lower = [
+        "--previous",
+        at("1"),
+        "--out",
+        at("2"),
+        "--expires",
+        "2047-12-31",
+        "--min-sequence",
+        "4",
+      ];
+      const refused = await run("themis-bundle", "root", "create", ...lower, "--json");
+      expect(JSON.parse(refused.stdout)).toMatchObject({ error: { code: "TRUST_ROOT_INVALID" } });
+      expect(refused.stdout).toContain("no release below 5");
+    });
+
     it("is created, signed by two, proven, published, and rotates what devices believe", async () => {
       const at = (n: number): string => world.at(`trust-root.${n}.json`);
       const common = ["--issued", "2026-01-01", "--expires", "2047-12-31"];

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { type Command, Option } from "commander";
 import { writeFileAtomically } from "../../base/atomic-file.ts";
 import { ThemisError } from "../../base/error.ts";
@@ -77,6 +78,8 @@ function createCommand({ say }: Tools): Command {
     )
     .action(async (options: CreateOptions) => {
       const { previous, product, out, minSequence } = options;
+      if (existsSync(out))
+        throw new ThemisError("OUTPUT_INVALID", "usage", `${out} is there already; nothing was written`);
       const content = createTrustRoot({
         previous: previous === undefined ? undefined : (await readDocument(previous)).document,
         product,

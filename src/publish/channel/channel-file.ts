@@ -98,6 +98,16 @@ export async function publishChannel(
       { hint: "change what is on the page: copy it from there and do it again" },
     );
   }
+  const lost = known?.recalls.find(
+    ({ version: of }) => !document.recalls.some((each) => each.version === of),
+  );
+  if (lost) {
+    throw new PublishError(
+      "CHANNEL_REFUSED",
+      `${location} has recalled ${lost.version}, and this document knows nothing of that`,
+      { hint: "change what is on the page: copy it from there and do it again" },
+    );
+  }
   await demandReleases(document, page);
   const before = await readPart(`${location}.p7s`, MAX_SIGNATURE_BYTES);
   if (there?.equals(bytes) && before?.equals(signature)) return { location, changed: false };

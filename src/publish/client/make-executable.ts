@@ -6,9 +6,10 @@
  * from NODE_OPTIONS then.
  */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { openRegularFileSync } from "../../base/input-file.ts";
 import { PublishError } from "../publish-error.ts";
 import { elfMachine, withElfNote } from "./elf-note.ts";
 
@@ -60,7 +61,7 @@ function readNode(node: string): Buffer {
   let file: Buffer;
   let version: string;
   try {
-    file = readFileSync(node);
+    file = readWhole(node);
     if (elfMachine(file) !== MACHINES[process.arch]) throw unsuitable(`it is not for ${process.arch}`);
     version = execFileSync(node, ["--version"], { encoding: "utf8", env: {} }).trim();
   } catch (cause) {
@@ -71,6 +72,16 @@ function readNode(node: string): Buffer {
   throw unsuitable(
     `it is ${version.slice(0, 40)}, and a blob for it is written by that version; this one is ${process.version}`,
   );
+}
+
+/** What is no file is not waited for. */
+function readWhole(path: string): Buffer {
+  const { file } = openRegularFileSync(path);
+  try {
+    return readFileSync(file);
+  } finally {
+    closeSync(file);
+  }
 }
 
 /** `…:0` becomes `…:1`, at its one place. */

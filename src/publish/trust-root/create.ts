@@ -45,6 +45,12 @@ export type TrustRootWish = {
 /** @throws PublishError TRUST_ROOT_INVALID; TrustError TRUST_ROOT_MALFORMED; DocumentError */
 export function createTrustRoot(wish: TrustRootWish): Uint8Array {
   const { previous, product = previous?.product, revoke, minSequence = previous?.min_sequence ?? 0 } = wish;
+  if (previous && minSequence < previous.min_sequence) {
+    throw invalid(
+      `the trust root ${previous.version} allows no release below ${previous.min_sequence}, and no later one may allow ${minSequence}`,
+      "leave out --min-sequence, or give a larger one",
+    );
+  }
   if (product === undefined) throw invalid("the first trust root needs a product", "give --product NAME");
   const wishes = withDefaults(wish);
   const anchors = new Map<string, AnchorEntry>();
