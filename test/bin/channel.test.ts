@@ -129,7 +129,7 @@ describe("a device that follows a channel", () => {
     const page = readFileSync(join(world.page, "channels/channel-stable.json"));
     writeFileSync(world.file, copy);
     const renewal = ["renew", "--number", "50", "--expires", "2047-01-01"] as const;
-    await expect(world.channel(...renewal)).rejects.toThrow(/CHANNEL_REFUSED[^]*recalled 2\.0\.0/);
+    await expect(world.channel(...renewal)).rejects.toThrow(/CHANNEL_REFUSED[\s\S]*recalled 2\.0\.0/);
     expect(readFileSync(join(world.page, "channels/channel-stable.json")).equals(page)).toBe(true);
   });
 
